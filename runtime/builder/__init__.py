@@ -1,0 +1,1 @@
+"""The offline builder: checkpoint to engine folder. Nothing that serves imports it."""
