@@ -1,0 +1,100 @@
+"""Engines: one interface, one module per library; `open_engine` picks and imports lazily."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Optional, Sequence, Tuple, Type
+
+import numpy as np
+from typing_extensions import Literal, Protocol
+
+from runtime.manifest import Build, EngineManifest
+
+Mode = Literal["latency", "throughput"]
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """Name, shape, numpy dtype name and axis order ("NHWC", "NCHW") of an engine's tensor."""
+
+    name: str
+    shape: Tuple[int, ...]
+    dtype: str
+    layout: str
+
+
+class Slot(Protocol):
+    """Room for one frame inside an engine. Used by one thread at a time.
+
+    The buffers belong to the slot for its whole life: write `input`, call `run`, read `output`
+    before the next `run`.
+    """
+
+    @property
+    def input(self) -> np.ndarray:
+        """(height, width, 3) uint8 BGR: the frame after resizing; normalising is the engine's."""
+
+    @property
+    def output(self) -> np.ndarray:
+        """(grid height, grid width, classes) float32 logits of the last `run`."""
+
+    def run(self) -> None:
+        """Computes `output` from `input`, blocking.
+
+        Raises:
+            EngineFailed: nothing was computed; `output` must not be read.
+        """
+
+
+class Engine(Protocol):
+    """A loaded engine: opened by `with`, closed with its buffers at the end of the block."""
+
+    @property
+    def input(self) -> TensorSpec:
+        """What every slot's `input` is."""
+
+    @property
+    def output(self) -> TensorSpec:
+        """What every slot's `output` is."""
+
+    @property
+    def slots(self) -> Sequence[Slot]:
+        """As many frames as the engine runs at once."""
+
+    def __enter__(self) -> "Engine": ...
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None: ...
+
+
+def open_engine(
+    manifest: EngineManifest, build: Build, artefact: Path, mode: Mode = "throughput"
+) -> Engine:
+    """The engine of a verified build; nothing is loaded before its `with` block.
+
+    Args:
+        manifest: geometry, normalisation and classes.
+        build: which of the manifest's builds to run.
+        artefact: the build's file; its hash was checked by the caller (repository).
+        mode: "latency" gives one slot all cores, "throughput" one slot per core.
+
+    Raises:
+        EngineRefused: the library that runs this build is not installed.
+    """
+    if build.backend == "openvino":
+        from runtime.backends.openvino import OpenVinoEngine
+
+        return OpenVinoEngine(manifest, build, artefact, mode)
+    if build.backend == "tensorrt":
+        from runtime.backends.tensorrt import TensorRtEngine
+
+        return TensorRtEngine(manifest, build, artefact)
+    from runtime.backends.fake import FakeEngine
+
+    return FakeEngine(manifest, slots=1 if mode == "latency" else 2)

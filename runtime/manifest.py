@@ -1,0 +1,219 @@
+"""The engine manifest: the contract between the offline builder and the serving daemon.
+
+An engine folder holds `manifest.json` beside its artefacts. Whatever serving must know about a
+model is a constant here; nothing is guessed from file names or from the graph.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from typing_extensions import Literal
+
+from runtime.errors import EngineRefused, RuntimeFault
+from runtime.labels import Classes
+
+FORMAT_VERSION = 1
+MANIFEST_NAME = "manifest.json"
+
+Precision = Literal["fp32", "fp16", "int8"]
+BackendName = Literal["openvino", "tensorrt", "fake"]
+Sha256 = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class _Record(BaseModel):
+    """A frozen record in which an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class InputSpec(_Record):
+    """What the network expects of a picture; applied by preprocess/, identical in training.
+
+    `mean` and `std` are per channel in `colour_order` on the 0-255 scale. `letterbox` keeps the
+    aspect ratio and fills the rest with `pad`; `stretch` does not keep it.
+    """
+
+    height: int = Field(ge=32, le=8192)
+    width: int = Field(ge=32, le=8192)
+    mean: Tuple[float, float, float]
+    std: Tuple[float, float, float]
+    colour_order: Literal["rgb", "bgr"] = "rgb"
+    geometry: Literal["letterbox", "stretch"] = "letterbox"
+    pad: Tuple[int, int, int] = (0, 0, 0)
+
+    @field_validator("std")
+    @classmethod
+    def _positive(cls, std: Tuple[float, float, float]) -> Tuple[float, float, float]:
+        if min(std) <= 0:
+            raise ValueError(f"a standard deviation is not positive: {std}")
+        return std
+
+
+class OutputSpec(_Record):
+    """The grid of logits the network ends with, before upsampling to the input's size."""
+
+    height: int = Field(ge=1)
+    width: int = Field(ge=1)
+
+
+class ClassesSpec(_Record):
+    """Class names and their RGB colours, in the order of their ids."""
+
+    names: List[str]
+    palette: List[Tuple[int, int, int]]
+    ignore_id: int = 255
+
+    def to_classes(self) -> Classes:
+        """The validated value that label maps carry."""
+        return Classes(tuple(self.names), tuple(self.palette), self.ignore_id)
+
+
+class ModelCard(_Record):
+    """Which network this is: family, geometry, and its cost by the paper's counting rule."""
+
+    family: str
+    architecture: Dict[str, Any]
+    parameters: int = Field(gt=0)
+    macs: int = Field(gt=0, description="multiply-adds of one frame; divide by 1e9 for GMACs")
+
+
+class Evidence(_Record):
+    """What was measured about one build on one set of labelled images.
+
+    `iou` has one value per class, null for a class absent from truth and prediction.
+    `reference_miou` and `agreement` (share of equal pixels) compare with the FP32 build.
+    """
+
+    dataset: str
+    split: str
+    seen_in_training: bool
+    images: int = Field(gt=0)
+    miou: float = Field(ge=0, le=1)
+    iou: Dict[str, Optional[float]]
+    reference_miou: Optional[float] = Field(default=None, ge=0, le=1)
+    agreement: Optional[float] = Field(default=None, ge=0, le=1)
+
+
+class Calibration(_Record):
+    """Which images and which rule gave the INT8 ranges."""
+
+    name: str
+    images: int = Field(gt=0)
+    images_sha256: str = Sha256
+    ranges_sha256: str = Sha256
+    rule: str
+
+
+class Build(_Record):
+    """One artefact that one backend can run, with its evidence.
+
+    `device` and `compute_capability` are null for portable artefacts (ONNX), set for TensorRT plans.
+    """
+
+    precision: Precision
+    backend: BackendName
+    artefact: str
+    sha256: str = Sha256
+    size: int = Field(gt=0, description="bytes")
+    onnx_sha256: str = Sha256
+    backend_version: str
+    device: Optional[str] = None
+    compute_capability: Optional[str] = None
+    calibration: Optional[Calibration] = None
+    evidence: List[Evidence] = []
+    settings: Dict[str, Any] = {}
+
+    @field_validator("artefact")
+    @classmethod
+    def _inside_the_folder(cls, name: str) -> str:
+        if "/" in name or "\\" in name or name in ("", ".", ".."):
+            raise ValueError(f"artefact {name!r} is not a plain file name")
+        return name
+
+    @model_validator(mode="after")
+    def _int8_says_how(self) -> "Build":
+        if self.precision == "int8" and self.backend != "fake" and self.calibration is None:
+            raise ValueError("an int8 build does not say how it was calibrated")
+        return self
+
+
+class Canary(_Record):
+    """A picture with a known answer: readiness means that the engine still gives it.
+
+    `minimum_agreement` is the share of equal pixels below which the engine is not trusted; it
+    leaves room for the rounding of another backend or processor, not for another answer.
+    """
+
+    image: str
+    image_sha256: str = Sha256
+    labels: str
+    labels_sha256: str = Sha256
+    minimum_agreement: float = Field(default=0.97, gt=0.5, le=1)
+
+
+class Provenance(_Record):
+    """Where the weights came from, by content."""
+
+    created_at: str
+    runtime_version: str
+    checkpoint_sha256: str = Sha256
+    recipe_sha256: str = Sha256
+
+
+class EngineManifest(_Record):
+    """Everything serving needs to know about one engine folder."""
+
+    format_version: Literal[1] = FORMAT_VERSION
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
+    model: ModelCard
+    classes: ClassesSpec
+    input: InputSpec
+    output: OutputSpec
+    provenance: Provenance
+    canary: Optional[Canary] = None
+    builds: List[Build] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "EngineManifest":
+        try:
+            self.classes.to_classes()
+        except RuntimeFault as fault:
+            raise ValueError(str(fault)) from fault
+        if self.output.height > self.input.height or self.output.width > self.input.width:
+            raise ValueError("the grid of logits is larger than the input")
+        return self
+
+
+def manifest_from_file(path: Path) -> EngineManifest:
+    """Reads and checks a manifest.
+
+    Raises:
+        EngineRefused: it is missing, not JSON, of another format version, or inconsistent.
+    """
+    rebuild = f"Rebuild it with `runtime build-engine --recipe {path.parent / 'recipe.toml'}`"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise EngineRefused(f"no manifest can be read at {path}: {error.strerror}", rebuild) from error
+    except ValueError as error:
+        raise EngineRefused(f"{path} is not JSON: {error}", rebuild) from error
+    version = content.get("format_version") if isinstance(content, dict) else None
+    if version != FORMAT_VERSION:
+        raise EngineRefused(
+            f"{path} has format version {version!r}, this runtime reads {FORMAT_VERSION}", rebuild
+        )
+    try:
+        return EngineManifest.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the manifest"
+        raise EngineRefused(f"{path}: {place}: {first['msg']}", rebuild) from error
+
+
+def manifest_text(manifest: EngineManifest) -> str:
+    """The manifest as it is written to disk: indented JSON with a final newline."""
+    return json.dumps(manifest.model_dump(mode="json"), indent=2) + "\n"
