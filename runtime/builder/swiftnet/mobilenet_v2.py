@@ -1,0 +1,98 @@
+"""MobileNetV2 encoder of any width (Sandler et al. 2018, arXiv 1801.04381)."""
+
+from __future__ import annotations
+
+from typing import List, Optional, Tuple
+
+from torch import Tensor, nn
+
+from runtime.builder.swiftnet.architecture import Architecture, plan_of
+from runtime.builder.swiftnet.encoder import Encoder, at_level, batch_norm, norm_levels
+
+
+class ConvNormRelu6(nn.ModuleList):
+    """Convolution (child 0), batch norm (child 1), ReLU6: the key layout of ImageNet checkpoints."""
+
+    def __init__(self, conv: nn.Conv2d, levels: Optional[int]) -> None:
+        super().__init__([conv, batch_norm(conv.out_channels, levels), nn.ReLU6(inplace=True)])
+
+    def forward(self, x: Tensor, level: int) -> Tensor:
+        conv, norm, relu = self
+        activated: Tensor = relu(at_level(norm, level)(conv(x)))
+        return activated
+
+
+class InvertedResidual(nn.Module):
+    """Expand, filter per channel, project; the projection is linear, so its sum is tapped as it is.
+
+    Args:
+        before: channels coming in.
+        inner: expanded channels.
+        after: channels of the projection.
+        stride: of the depthwise convolution.
+        expands: whether the block has an expansion; the encoder's first block has none.
+        residual: whether the input is added; true for all but the first block of a stage. (Comparing
+            `before` with `after` would invent shortcuts in pruned networks.)
+        levels: batch norms per convolution, None for one without a level.
+    """
+
+    def __init__(
+        self, before: int, inner: int, after: int, *, stride: int, expands: bool, residual: bool, levels: Optional[int]
+    ) -> None:
+        super().__init__()
+        layers: List[nn.Module] = []
+        if expands:
+            layers.append(ConvNormRelu6(nn.Conv2d(before, inner, 1, bias=False), levels))
+        depthwise = nn.Conv2d(inner, inner, 3, stride=stride, padding=1, groups=inner, bias=False)
+        layers.append(ConvNormRelu6(depthwise, levels))
+        layers.append(nn.Conv2d(inner, after, 1, bias=False))
+        layers.append(batch_norm(after, levels))
+        self.conv = nn.ModuleList(layers)
+        self.residual = residual
+
+    def forward(self, x: Tensor, level: int) -> Tensor:
+        *activated, project, norm = self.conv
+        y = x
+        for layer in activated:
+            y = layer(y, level)
+        y = at_level(norm, level)(project(y))
+        return x + y if self.residual else y
+
+
+class MobileNetV2(Encoder):
+    """Stem and seven stages of inverted residuals, without the 1280-channel layer that only classifiers need."""
+
+    encoder_layers = ("features",)
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__(architecture)
+        plan, widths, levels = plan_of(architecture.encoder), architecture.widths, norm_levels(architecture)
+        stem = nn.Conv2d(3, widths.stem, 3, stride=2, padding=1, bias=False)
+        layers: List[nn.Module] = [ConvNormRelu6(stem, levels)]
+        before = widths.stem
+        last_of_stage: List[int] = []
+        for stage, (after, inner, stride) in enumerate(zip(widths.stages, widths.inner, plan.strides)):
+            for block, width in enumerate(inner):
+                layers.append(
+                    InvertedResidual(
+                        before, width, after, stride=stride if block == 0 else 1,
+                        expands=stage > 0, residual=block > 0, levels=levels,
+                    )
+                )
+                before = after
+            last_of_stage.append(len(layers) - 1)
+        self.features = nn.ModuleList(layers)
+        self._tapped = tuple(last_of_stage[stage] for stage in plan.taps)
+        self._tap_widths = tuple(widths.stages[stage] for stage in plan.taps)
+
+    def taps(self, image: Tensor, level: int) -> List[Tensor]:
+        sums: List[Tensor] = []
+        x = image
+        for index, layer in enumerate(self.features):
+            x = layer(x, level)
+            if index in self._tapped:
+                sums.append(x)
+        return sums
+
+    def tap_widths(self) -> Tuple[int, ...]:
+        return self._tap_widths
