@@ -1,0 +1,130 @@
+"""What the tests need of the machine, and what is said where it is missing.
+
+A test marked `browser`, `rtsp` or `prometheus` runs against the real component. Where that is not
+installed the test is skipped and the closing summary says so, with the cure. With
+RUNTIME_TEST_NO_SKIP=1, as in continuous integration, it fails instead.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, Optional, Tuple, Union
+
+import pytest
+
+BUILDER_TESTS = Path(__file__).parent / "builder"
+LOOPBACK = ("127.", "::1", "localhost")
+NO_SKIP = os.environ.get("RUNTIME_TEST_NO_SKIP") == "1"
+RTSP_PROBE = "import gi; gi.require_version('GstRtspServer', '1.0')"
+
+Address = Union[Tuple[object, ...], str, bytes]
+unmet: Counter[str] = Counter()
+
+
+@dataclass(frozen=True)
+class Component:
+    """Something a test needs that may not be on the machine.
+
+    Attributes:
+        present: whether it is here.
+        cure: how to get it.
+        can_be_installed: whether a machine without it is to blame; nobody can install a GPU.
+    """
+
+    present: Callable[[], bool]
+    cure: str
+    can_be_installed: bool = True
+
+
+def chromium() -> Optional[str]:
+    """The path of a Chromium that tests may drive, or None."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def has_module(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None
+
+
+def has_rtsp_server() -> bool:
+    # GStreamer's bindings come from the distribution, for the distribution's own Python.
+    python = Path("/usr/bin/python3")
+    probe = [str(python), "-c", RTSP_PROBE]
+    return (
+        python.exists() and subprocess.run(probe, check=False, capture_output=True).returncode == 0
+    )
+
+
+COMPONENTS: Dict[str, Component] = {
+    "browser": Component(
+        lambda: chromium() is not None and has_module("playwright"),
+        "apt-get install chromium; pip install playwright",
+    ),
+    "rtsp": Component(
+        has_rtsp_server,
+        "apt-get install gir1.2-gst-rtsp-server-1.0 python3-gi gstreamer1.0-plugins-ugly",
+    ),
+    "prometheus": Component(
+        lambda: None not in (shutil.which("prometheus"), shutil.which("promtool")),
+        "apt-get install prometheus",
+    ),
+    "gpu": Component(
+        lambda: has_module("tensorrt") and has_module("pycuda"),
+        "run on a machine with an NVIDIA GPU, TensorRT and pycuda",
+        can_be_installed=False,
+    ),
+}
+
+
+@lru_cache(maxsize=None)
+def is_present(name: str) -> bool:
+    return COMPONENTS[name].present()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for name, component in COMPONENTS.items():
+        if item.get_closest_marker(name) is None or is_present(name):
+            continue
+        if NO_SKIP and component.can_be_installed:
+            pytest.fail(f"{name} is missing: {component.cure}", pytrace=False)
+        unmet[f"{name} ({component.cure})"] += 1
+        pytest.skip(f"needs {name}: {component.cure}")
+
+
+def pytest_ignore_collect(collection_path: Path) -> Optional[bool]:
+    """Leave the builder's tests out where torch is not installed, as on a serving device."""
+    if collection_path.parent == BUILDER_TESTS and not NO_SKIP and not has_module("torch"):
+        if collection_path.name.startswith("test_"):
+            unmet["torch (pip install torch), whole files"] += 1
+        return True
+    return None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for missing, count in sorted(unmet.items()):
+        terminalreporter.write_line(f"NOT RUN for want of {missing}: {count}", yellow=True)
+
+
+@pytest.fixture(autouse=True)
+def _offline(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Refuse every connection to another machine, and fail the test that tried."""
+    connect = socket.socket.connect
+    attempts: List[Address] = []
+
+    def connect_on_this_machine(self: socket.socket, address: Address) -> None:
+        if self.family != socket.AF_UNIX and not str(address[0]).startswith(LOOPBACK):
+            attempts.append(address)
+            raise PermissionError(f"{address!r} is another machine; the runtime needs no network")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect_on_this_machine)
+    yield
+    assert attempts == []
