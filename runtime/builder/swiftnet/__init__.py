@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from runtime.builder.swiftnet.architecture import Architecture, Widths
+from runtime.builder.swiftnet.architecture import Architecture
 from runtime.builder.swiftnet.network import SwiftNet
+from runtime.builder.swiftnet.widths import Widths
 
 __all__ = ["Architecture", "SwiftNet", "Widths"]

@@ -18,7 +18,9 @@ SPP_MOMENTUM = 0.005
 class NormReluConv(nn.Sequential):
     """Batch norm, ReLU, then a convolution that keeps the size."""
 
-    def __init__(self, before: int, after: int, kernel: int, bias: bool = False, momentum: float = 0.1) -> None:
+    def __init__(
+        self, before: int, after: int, kernel: int, bias: bool = False, momentum: float = 0.1
+    ) -> None:
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         layers["norm"] = nn.BatchNorm2d(before, momentum=momentum)
         layers["relu"] = nn.ReLU(inplace=True)
@@ -50,12 +52,15 @@ class Upsample(Blend):
 
 
 class SpatialPyramidPooling(nn.Module):
-    """Context from coarser and coarser averages of the deepest features (Zhao et al. 2017, arXiv 1612.01105).
+    """Context from coarser and coarser averages of the deepest features.
+
+    Source: Zhao et al., "Pyramid Scene Parsing Network", CVPR 2017 (arXiv 1612.01105).
 
     Args:
         width: channels coming in.
         features: channels going out.
-        grids: how many of `SPP_GRIDS` to pool to, finest first; each gives `features // grids` channels.
+        grids: how many of `SPP_GRIDS` to pool to, finest first; each gives `features // grids`
+            channels.
     """
 
     def __init__(self, width: int, features: int, grids: int) -> None:
@@ -65,7 +70,9 @@ class SpatialPyramidPooling(nn.Module):
         layers["spp_bn"] = NormReluConv(width, features, kernel=1, momentum=SPP_MOMENTUM)
         for index in range(grids):
             layers[f"spp{index}"] = NormReluConv(features, share, kernel=1, momentum=SPP_MOMENTUM)
-        layers["spp_fuse"] = NormReluConv(features + grids * share, features, kernel=1, momentum=SPP_MOMENTUM)
+        layers["spp_fuse"] = NormReluConv(
+            features + grids * share, features, kernel=1, momentum=SPP_MOMENTUM
+        )
         self.spp = nn.ModuleDict(layers)
         self.grids = SPP_GRIDS[:grids]
 

@@ -6,12 +6,13 @@ from typing import List, Optional, Tuple
 
 from torch import Tensor, nn
 
-from runtime.builder.swiftnet.architecture import Architecture, plan_of
+from runtime.builder.swiftnet.architecture import Architecture
 from runtime.builder.swiftnet.encoder import Encoder, at_level, batch_norm, norm_levels
+from runtime.builder.swiftnet.widths import plan_of
 
 
 class ConvNormRelu6(nn.ModuleList):
-    """Convolution (child 0), batch norm (child 1), ReLU6: the key layout of ImageNet checkpoints."""
+    """Convolution (child 0), batch norm (1), ReLU6 (2): the key layout of ImageNet checkpoints."""
 
     def __init__(self, conv: nn.Conv2d, levels: Optional[int]) -> None:
         super().__init__([conv, batch_norm(conv.out_channels, levels), nn.ReLU6(inplace=True)])
@@ -31,13 +32,21 @@ class InvertedResidual(nn.Module):
         after: channels of the projection.
         stride: of the depthwise convolution.
         expands: whether the block has an expansion; the encoder's first block has none.
-        residual: whether the input is added; true for all but the first block of a stage. (Comparing
-            `before` with `after` would invent shortcuts in pruned networks.)
+        residual: whether the input is added; true for all but the first block of a stage.
+            (Comparing `before` with `after` would invent shortcuts in pruned networks.)
         levels: batch norms per convolution, None for one without a level.
     """
 
     def __init__(
-        self, before: int, inner: int, after: int, *, stride: int, expands: bool, residual: bool, levels: Optional[int]
+        self,
+        before: int,
+        inner: int,
+        after: int,
+        *,
+        stride: int,
+        expands: bool,
+        residual: bool,
+        levels: Optional[int],
     ) -> None:
         super().__init__()
         layers: List[nn.Module] = []
@@ -55,28 +64,39 @@ class InvertedResidual(nn.Module):
         y = x
         for layer in activated:
             y = layer(y, level)
-        y = at_level(norm, level)(project(y))
-        return x + y if self.residual else y
+        projected: Tensor = at_level(norm, level)(project(y))
+        return x + projected if self.residual else projected
 
 
 class MobileNetV2(Encoder):
-    """Stem and seven stages of inverted residuals, without the 1280-channel layer that only classifiers need."""
+    """Stem and seven stages of inverted residuals, without the classifier's 1280 channels."""
 
     encoder_layers = ("features",)
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__(architecture)
-        plan, widths, levels = plan_of(architecture.encoder), architecture.widths, norm_levels(architecture)
+        plan, widths, levels = (
+            plan_of(architecture.encoder),
+            architecture.widths,
+            norm_levels(architecture),
+        )
         stem = nn.Conv2d(3, widths.stem, 3, stride=2, padding=1, bias=False)
         layers: List[nn.Module] = [ConvNormRelu6(stem, levels)]
         before = widths.stem
         last_of_stage: List[int] = []
-        for stage, (after, inner, stride) in enumerate(zip(widths.stages, widths.inner, plan.strides)):
+        for stage, (after, inner, stride) in enumerate(
+            zip(widths.stages, widths.inner, plan.strides)
+        ):
             for block, width in enumerate(inner):
                 layers.append(
                     InvertedResidual(
-                        before, width, after, stride=stride if block == 0 else 1,
-                        expands=stage > 0, residual=block > 0, levels=levels,
+                        before,
+                        width,
+                        after,
+                        stride=stride if block == 0 else 1,
+                        expands=stage > 0,
+                        residual=block > 0,
+                        levels=levels,
                     )
                 )
                 before = after

@@ -58,9 +58,14 @@ class SwiftNet(nn.Module):
         self.logits = NormReluConv(architecture.features, architecture.classes, kernel=1, bias=True)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Normalised RGB (N, 3, H, W) to logits (N, classes, H / output_stride, W / output_stride), both float32.
+        """Normalised RGB to logits.
 
-        Sides that the coarsest stride divides (128 for three pyramid levels) lose no border pixels.
+        Args:
+            image: float32 (N, 3, H, W), as `normalise` gives it. Sides that the coarsest stride
+                divides (128 for three pyramid levels) lose no border pixels.
+
+        Returns:
+            float32 (N, classes, H / output_stride, W / output_stride).
         """
         logits: Tensor = self.logits(self.backbone(image))
         return logits

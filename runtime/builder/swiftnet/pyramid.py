@@ -1,6 +1,7 @@
 """SwiftNet's pyramid variant: one encoder over an image pyramid, skips summed where strides meet.
 
-Source: Orsic and Segvic, "Efficient semantic segmentation with pyramidal fusion", Pattern Recognition 2021.
+Source: Orsic and Segvic, "Efficient semantic segmentation with pyramidal fusion", Pattern
+Recognition 2021.
 """
 
 from __future__ import annotations
@@ -28,12 +29,14 @@ class Pyramid(Encoder):
         self.upsample_bottlenecks = nn.ModuleList(
             [nn.Conv2d(width, features, 1, bias=False) for width in reversed(kept)]
         )
-        self.upsample_blends = nn.ModuleList([Blend(features) for _ in range(len(kept) + architecture.levels - 2)])
+        self.upsample_blends = nn.ModuleList(
+            [Blend(features) for _ in range(len(kept) + architecture.levels - 2)]
+        )
         self.levels = architecture.levels
         initialise(self)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Normalised (N, 3, H, W) to features (N, features, H / output_stride, W / output_stride)."""
+        """Normalised (N, 3, H, W) to features (N, features, H / stride, W / stride)."""
         coarsest, *finer = reversed(self._sums_by_stride(image))
         x = coarsest
         for blend, skip in zip(self.upsample_blends, finer):
@@ -41,7 +44,7 @@ class Pyramid(Encoder):
         return x
 
     def _sums_by_stride(self, image: Tensor) -> List[Tensor]:
-        """Projected skips, finest first; level n at stride s meets level n + 1 at stride s / 2 of its own."""
+        """Projected skips, finest first: level n at stride s meets level n + 1 at stride s / 2."""
         bottlenecks = list(self.upsample_bottlenecks)[::-1]
         meeting: List[List[Tensor]] = [[] for _ in range(len(bottlenecks) + self.levels - 1)]
         for level in range(self.levels):

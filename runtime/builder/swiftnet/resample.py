@@ -1,7 +1,8 @@
 """Resampling whose sizes follow the input.
 
-`torch.fx` must record each of these as one call instead of tracing into sizes that it cannot know, so call
-them as `resample.resize_like(...)`: a name imported into another module would escape `torch.fx.wrap`.
+`torch.fx` must record each of these as one call instead of tracing into sizes that it cannot know,
+so call them as `resample.resize_like(...)`: a name imported into another module would escape
+`torch.fx.wrap`.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ from torch.nn import functional
 
 
 def resize_like(x: Tensor, reference: Tensor) -> Tensor:
-    """Bilinear resize of (N, C, h, w) to the height and width of `reference`, pixel centres aligned."""
-    return functional.interpolate(x, size=reference.shape[-2:], mode="bilinear", align_corners=False)
+    """Bilinear resize of (N, C, h, w) to the height and width of `reference`, half-pixel centres."""
+    return functional.interpolate(
+        x, size=reference.shape[-2:], mode="bilinear", align_corners=False
+    )
 
 
 def shrink(image: Tensor, factor: int) -> Tensor:
     """Bicubic 1/`factor` of (N, C, H, W), without antialiasing; odd remainders are dropped."""
-    return functional.interpolate(image, scale_factor=1 / factor, mode="bicubic", align_corners=False)
+    return functional.interpolate(
+        image, scale_factor=1 / factor, mode="bicubic", align_corners=False
+    )
 
 
 def adaptive_average_pool(x: Tensor, grid: int) -> Tensor:

@@ -6,8 +6,9 @@ from typing import List, Optional, Sequence, Tuple
 
 from torch import Tensor, nn
 
-from runtime.builder.swiftnet.architecture import Architecture, plan_of
+from runtime.builder.swiftnet.architecture import Architecture
 from runtime.builder.swiftnet.encoder import Encoder, at_level, batch_norm, norm_levels
+from runtime.builder.swiftnet.widths import plan_of
 
 
 class BasicBlock(nn.Module):
@@ -21,7 +22,9 @@ class BasicBlock(nn.Module):
         levels: batch norms per convolution, None for one without a level.
     """
 
-    def __init__(self, before: int, inner: int, after: int, stride: int, levels: Optional[int]) -> None:
+    def __init__(
+        self, before: int, inner: int, after: int, stride: int, levels: Optional[int]
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(before, inner, 3, stride=stride, padding=1, bias=False)
         self.bn1 = batch_norm(inner, levels)
@@ -30,7 +33,7 @@ class BasicBlock(nn.Module):
         self.bn2 = batch_norm(after, levels)
         self.downsample: Optional[nn.Sequential] = None
         if stride != 1 or before != after:
-            # One batch norm for all levels here, unlike everywhere else: published checkpoints have it so.
+            # One batch norm for all levels, unlike everywhere else: published checkpoints have it so.
             self.downsample = nn.Sequential(
                 nn.Conv2d(before, after, 1, stride=stride, bias=False), nn.BatchNorm2d(after)
             )
@@ -55,33 +58,38 @@ class ResNet(Encoder):
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         strides = plan_of(architecture.encoder).strides
-        inputs = (widths.stem,) + widths.stages[:-1]
+        inputs = (widths.stem, *widths.stages[:-1])
         stages = [
             _stage(before, inner, after, stride, levels)
             for before, inner, after, stride in zip(inputs, widths.inner, widths.stages, strides)
         ]
         self.layer1, self.layer2, self.layer3, self.layer4 = stages
-        # Not in place: its inputs are the sums that the decoder taps.
-        self.relu_between_blocks = nn.ReLU(inplace=False)
+        # Not in place: its inputs may be sums that the decoder taps.
+        self.relu_after_sum = nn.ReLU(inplace=False)
+        # The published single-scale network works in place, so its decoder sees rectified sums.
+        self._rectified_taps = architecture.variant == "single"
         self._stage_widths = widths.stages
 
     def taps(self, image: Tensor, level: int) -> List[Tensor]:
         stem = self.maxpool(self.relu(at_level(self.bn1, level)(self.conv1(image))))
-        sums = [self._run(self.layer1, stem, level)]
+        taps = [self._tap(self.layer1, stem, level)]
         for stage in (self.layer2, self.layer3, self.layer4):
-            sums.append(self._run(stage, self.relu_between_blocks(sums[-1]), level))
-        return sums
+            x = taps[-1] if self._rectified_taps else self.relu_after_sum(taps[-1])
+            taps.append(self._tap(stage, x, level))
+        return taps
 
     def tap_widths(self) -> Tuple[int, ...]:
         return self._stage_widths
 
-    def _run(self, stage: nn.ModuleList, x: Tensor, level: int) -> Tensor:
+    def _tap(self, stage: nn.ModuleList, x: Tensor, level: int) -> Tensor:
         for index, block in enumerate(stage):
-            x = block(x if index == 0 else self.relu_between_blocks(x), level)
-        return x
+            x = block(x if index == 0 else self.relu_after_sum(x), level)
+        return self.relu_after_sum(x) if self._rectified_taps else x
 
 
-def _stage(before: int, inner: Sequence[int], after: int, stride: int, levels: Optional[int]) -> nn.ModuleList:
+def _stage(
+    before: int, inner: Sequence[int], after: int, stride: int, levels: Optional[int]
+) -> nn.ModuleList:
     blocks = [BasicBlock(before, inner[0], after, stride, levels)]
     blocks += [BasicBlock(after, width, after, 1, levels) for width in inner[1:]]
     return nn.ModuleList(blocks)

@@ -1,7 +1,7 @@
-"""SwiftNet's single-scale variant: spatial pyramid pooling on the deepest features, then a ladder of upsamplings.
+"""SwiftNet's single-scale variant: context pooled from the deepest features, then a ladder of skips.
 
-Source: Orsic et al., "In Defense of Pre-trained ImageNet Architectures for Real-time Semantic Segmentation
-of Road-driving Images", CVPR 2019 (arXiv 1903.08469).
+Source: Orsic et al., "In Defense of Pre-trained ImageNet Architectures for Real-time Semantic
+Segmentation of Road-driving Images", CVPR 2019 (arXiv 1903.08469).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class SingleScale(Encoder):
         initialise(self)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Normalised (N, 3, H, W) to features (N, features, H / output_stride, W / output_stride)."""
+        """Normalised (N, 3, H, W) to features (N, features, H / stride, W / stride)."""
         deepest, *finer = reversed(self.taps(image, level=0))
         x: Tensor = self.spp(deepest)
         for upsample, skip in zip(self.upsample, finer):
