@@ -13,10 +13,9 @@ from torch.nn import functional
 
 
 def resize_like(x: Tensor, reference: Tensor) -> Tensor:
-    """Bilinear resize of (N, C, h, w) to the height and width of `reference`, half-pixel centres."""
-    return functional.interpolate(
-        x, size=reference.shape[-2:], mode="bilinear", align_corners=False
-    )
+    """Bilinear resize of (N, C, h, w) to the size of `reference`, with half-pixel centres."""
+    size = reference.shape[-2:]
+    return functional.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
 
 def shrink(image: Tensor, factor: int) -> Tensor:

@@ -33,7 +33,7 @@ class BasicBlock(nn.Module):
         self.bn2 = batch_norm(after, levels)
         self.downsample: Optional[nn.Sequential] = None
         if stride != 1 or before != after:
-            # One batch norm for all levels, unlike everywhere else: published checkpoints have it so.
+            # One batch norm for all levels, unlike elsewhere: published checkpoints have it so.
             self.downsample = nn.Sequential(
                 nn.Conv2d(before, after, 1, stride=stride, bias=False), nn.BatchNorm2d(after)
             )

@@ -1,4 +1,4 @@
-"""SwiftNet's single-scale variant: context pooled from the deepest features, then a ladder of skips.
+"""SwiftNet's single-scale variant: context pooled from the deepest features, then skips joined.
 
 Source: Orsic et al., "In Defense of Pre-trained ImageNet Architectures for Real-time Semantic
 Segmentation of Road-driving Images", CVPR 2019 (arXiv 1903.08469).
