@@ -1,0 +1,82 @@
+# Every target sets up what it needs in .venv beside the sources; nothing global, no root.
+
+PYTHON ?= python3
+
+# The torch that the builder's tests run with. Where the package index offers a build without CUDA
+# under another name or address, TORCH="..." takes any arguments of pip and saves gigabytes.
+TORCH_38 := torch==2.4.1
+TORCH ?= $(shell $(PYTHON) -c 'import sys; print("$(TORCH_38)" if sys.version_info < (3, 10) else "torch==2.13.0")')
+
+# AGX Xavier has Python 3.8; the second test lane runs where one is found.
+PYTHON38 ?= $(shell for p in "$$HOME"/.pyenv/versions/3.8.*/bin/python3.8 python3.8; do \
+    "$$p" -c 'import sys; print(sys.executable)' 2>/dev/null && break; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test test-py38 lint format bench slow
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+serve: .venv/.serving ## Serve the demo engine on the demo clip
+	.venv/bin/runtime serve --config deploy/demo.toml
+
+test: lint test-py38 ## Check style and types, then run the tests, on Python 3.8 too where there is one
+	.venv/bin/python -m pytest -q
+
+lint: .venv/.development ## Check style, format and types
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	if [ -x .venv/bin/mypy ]; then .venv/bin/mypy; else echo "mypy needs Python 3.10: types unchecked"; fi
+
+format: .venv/.development ## Format the sources
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+bench: .venv/.development ## Measure against the raw engine and print the table
+	.venv/bin/python -m benchmarks
+
+slow: .venv/.development ## Run the tests that take minutes
+	.venv/bin/python -m pytest -q -m slow
+
+ifeq ($(PYTHON38),)
+test-py38: ## Run the tests on Python 3.8
+	@echo "No Python 3.8 on this machine: its lane is not run (PYTHON38=/path/to/python3.8 names one)."
+else
+# This lane proves the language and the oldest libraries; browsers and the like are the other lane's.
+test-py38: .venv38/.development
+	env -u RUNTIME_TEST_NO_SKIP .venv38/bin/python -m pytest -q
+endif
+
+.venv/bin/pip:
+	$(call create-venv,$(PYTHON),.venv)
+
+.venv38/bin/pip:
+	$(call create-venv,$(PYTHON38),.venv38)
+
+.venv/.serving: pyproject.toml | .venv/bin/pip
+	.venv/bin/pip install -q -e '.[cpu]'
+	touch $@
+
+.venv/.development: pyproject.toml | .venv/bin/pip
+	.venv/bin/pip install -q $(TORCH)
+	.venv/bin/pip install -q -e '.[cpu,builder,dev]'
+	touch $@ .venv/.serving
+
+# On Linux the only torch for Python 3.8 brings gigabytes of CUDA libraries, so it is asked for, not
+# presumed; without it the builder's tests stay out of this lane and the summary says so.
+.venv38/.development: pyproject.toml | .venv38/bin/pip
+	if [ -n "$${INSTALL_TORCH38:-}" ] || .venv38/bin/python -c 'import torch' 2>/dev/null; then \
+	    .venv38/bin/pip install -q '$(TORCH_38)' -e '.[cpu,builder,dev]'; \
+	else \
+	    .venv38/bin/pip install -q -e '.[cpu,dev]'; \
+	fi
+	touch $@
+
+# The pip that came with Python may be too old to know today's wheels.
+define create-venv
+$(1) -m venv $(2) || { rm -rf $(2); echo "$(1) cannot make a virtual environment: install python3-venv" >&2; exit 1; }
+$(2)/bin/pip install -q --upgrade pip
+endef
