@@ -23,6 +23,8 @@ import pytest
 BUILDER_TESTS = Path(__file__).parent / "builder"
 LOOPBACK = ("127.", "::1", "localhost")
 NO_SKIP = os.environ.get("RUNTIME_TEST_NO_SKIP") == "1"
+# A discrete GPU's node, and that of a Jetson.
+GPU_NODES = (Path("/dev/nvidiactl"), Path("/dev/nvhost-gpu"))
 RTSP_PROBE = "import gi; gi.require_version('GstRtspServer', '1.0')"
 
 Address = Union[Tuple[object, ...], str, bytes]
@@ -76,7 +78,9 @@ COMPONENTS: Dict[str, Component] = {
         "apt-get install prometheus",
     ),
     "gpu": Component(
-        lambda: has_module("tensorrt") and has_module("pycuda"),
+        lambda: (
+            has_module("tensorrt") and has_module("pycuda") and any(map(Path.exists, GPU_NODES))
+        ),
         "run on a machine with an NVIDIA GPU, TensorRT and pycuda",
         can_be_installed=False,
     ),
@@ -111,6 +115,13 @@ def pytest_ignore_collect(collection_path: Path) -> Optional[bool]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for missing, count in sorted(unmet.items()):
         terminalreporter.write_line(f"NOT RUN for want of {missing}: {count}", yellow=True)
+
+
+@pytest.fixture(autouse=True)
+def _default_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the daemon's settings in the developer's shell out of the tests."""
+    for name in [name for name in os.environ if name.startswith("SWIFTNET_")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture(autouse=True)
