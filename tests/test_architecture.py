@@ -23,7 +23,7 @@ LAYERS: Tuple[Tuple[str, ...], ...] = (
     ("repository", "metrics", "jetson", "codec", "cuda"),
     ("sources", "preprocess", "postprocess", "backends"),
     ("segmenter",),
-    ("worker", "broadcast", "offline"),
+    ("turns", "request_queue", "worker", "health", "broadcast", "offline"),
     ("stream", "api"),
     ("daemon", "doctor"),
     ("builder",),
