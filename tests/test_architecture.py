@@ -19,8 +19,18 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # A module imports from the rows above its own and, within its row, from the names to its left.
 LAYERS: Tuple[Tuple[str, ...], ...] = (
-    ("errors", "frame", "labels", "mailbox", "config", "manifest", "geometry"),
-    ("repository", "metrics", "jetson", "codec", "cuda"),
+    ("errors", "frame", "labels", "mailbox", "config", "manifest", "geometry", "bilinear"),
+    (
+        "repository",
+        "metrics",
+        "jetson",
+        "picture_header",
+        "png",
+        "masks",
+        "codec",
+        "video_writer",
+        "cuda",
+    ),
     ("sources", "preprocess", "postprocess", "backends"),
     ("segmenter",),
     ("turns", "request_queue", "worker", "health", "broadcast", "offline"),
@@ -47,7 +57,15 @@ FENCES: Dict[str, Tuple[str, ...]] = {
     "tensorrt": ("backends.tensorrt", "backends.plan"),
     "pycuda": ("cuda",),
     "openvino": ("backends.openvino", "builder"),
-    "cv2": ("sources", "codec", "offline", "preprocess.cpu", "postprocess.cpu", "builder.dataset"),
+    "cv2": (
+        "sources",
+        "masks",
+        "codec",
+        "video_writer",
+        "preprocess.cpu",
+        "postprocess.cpu",
+        "builder.dataset",
+    ),
     "fastapi": ("api", "daemon"),
     "starlette": ("api", "daemon"),
     "uvicorn": ("daemon",),
