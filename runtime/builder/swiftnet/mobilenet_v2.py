@@ -27,28 +27,24 @@ class InvertedResidual(nn.Module):
     """Expand, filter per channel, project; the projection is linear, so its sum is tapped as it is.
 
     Args:
-        before: channels coming in.
-        inner: expanded channels.
-        after: channels of the projection.
+        channels: coming in, expanded, and going out.
         stride: of the depthwise convolution.
         expands: whether the block has an expansion; the encoder's first block has none.
         residual: whether the input is added; true for all but the first block of a stage.
-            (Comparing `before` with `after` would invent shortcuts in pruned networks.)
+            (Comparing channels in and out would invent shortcuts in pruned networks.)
         levels: batch norms per convolution, None for one without a level.
     """
 
     def __init__(
         self,
-        before: int,
-        inner: int,
-        after: int,
-        *,
+        channels: Tuple[int, int, int],
         stride: int,
         expands: bool,
         residual: bool,
         levels: Optional[int],
     ) -> None:
         super().__init__()
+        before, inner, after = channels
         layers: List[nn.Module] = []
         if expands:
             layers.append(ConvNormRelu6(nn.Conv2d(before, inner, 1, bias=False), levels))
@@ -75,31 +71,20 @@ class MobileNetV2(Encoder):
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__(architecture)
-        plan, widths, levels = (
-            plan_of(architecture.encoder),
-            architecture.widths,
-            norm_levels(architecture),
-        )
+        plan, widths = plan_of(architecture.encoder), architecture.widths
+        levels = norm_levels(architecture)
         stem = nn.Conv2d(3, widths.stem, 3, stride=2, padding=1, bias=False)
         layers: List[nn.Module] = [ConvNormRelu6(stem, levels)]
-        before = widths.stem
+        inputs = (widths.stem, *widths.stages[:-1])
         last_of_stage: List[int] = []
-        for stage, (after, inner, stride) in enumerate(
-            zip(widths.stages, widths.inner, plan.strides)
-        ):
-            for block, width in enumerate(inner):
-                layers.append(
-                    InvertedResidual(
-                        before,
-                        width,
-                        after,
-                        stride=stride if block == 0 else 1,
-                        expands=stage > 0,
-                        residual=block > 0,
-                        levels=levels,
-                    )
-                )
-                before = after
+        for stage, (before, inner, after) in enumerate(zip(inputs, widths.inner, widths.stages)):
+            expands = stage > 0
+            first = (before, inner[0], after)
+            layers.append(InvertedResidual(first, plan.strides[stage], expands, False, levels))
+            layers += [
+                InvertedResidual((after, width, after), 1, expands, True, levels)
+                for width in inner[1:]
+            ]
             last_of_stage.append(len(layers) - 1)
         self.features = nn.ModuleList(layers)
         self._tapped = tuple(last_of_stage[stage] for stage in plan.taps)
