@@ -1,0 +1,89 @@
+"""A folder of pictures, or a single one, as a source that loses nothing."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Iterator, List, Optional, Tuple, Type, Union
+
+import cv2
+
+from runtime.errors import SourceFailed
+from runtime.frame import Frame
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+
+
+def is_picture(path: Path) -> bool:
+    """Whether the file's name is that of a picture."""
+    return path.suffix.lower() in SUFFIXES
+
+
+def in_counting_order(path: Path) -> List[Tuple[bool, Union[int, str]]]:
+    """Sort key by which frame2.png comes before frame10.png."""
+    parts = re.split(r"(\d+)", path.name)
+    return [(not part.isdecimal(), int(part) if part.isdecimal() else part) for part in parts]
+
+
+class ImageFolder:
+    """The pictures of a folder in counting order; sizes may differ."""
+
+    live = False
+    frame_rate: Optional[float] = None
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._pictures: List[Path] = []
+        self._next = 0
+        self._interrupted = False
+
+    def __enter__(self) -> ImageFolder:
+        try:
+            listed = list(self._path.iterdir()) if self._path.is_dir() else [self._path]
+        except OSError as error:
+            raise SourceFailed(
+                f"the folder {self._path} cannot be listed: {error.strerror}",
+                "Give this user the right to read it",
+            ) from error
+        self._pictures = sorted(filter(is_picture, listed), key=in_counting_order)
+        if not self._pictures:
+            raise SourceFailed(
+                f"the folder {self._path} holds no pictures", f"Put files in it: {SUFFIXES}"
+            )
+        self._next = 0
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self._pictures = []
+
+    def read(self) -> Optional[Frame]:
+        """The next picture.
+
+        Raises:
+            SourceFailed: its file is missing or is no picture.
+        """
+        if self._interrupted or self._next >= len(self._pictures):
+            return None
+        number, path = self._next, self._pictures[self._next]
+        pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if pixels is None:
+            raise SourceFailed(
+                f"{path} cannot be read as a picture",
+                "Replace or remove it; leaving a picture out silently would falsify results",
+            )
+        self._next += 1
+        return Frame(pixels, number, time.time(), path.name)
+
+    def interrupt(self) -> None:
+        """Ends the folder."""
+        self._interrupted = True
+
+    def __iter__(self) -> Iterator[Frame]:
+        return iter(self.read, None)
