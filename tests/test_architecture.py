@@ -20,20 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 # A module imports from the rows above its own and, within its row, from the names to its left.
 LAYERS: Tuple[Tuple[str, ...], ...] = (
     ("errors", "frame", "labels", "mailbox", "config", "manifest", "geometry", "bilinear"),
-    (
-        "repository",
-        "metrics",
-        "jetson",
-        "picture_header",
-        "png",
-        "masks",
-        "codec",
-        "video_writer",
-        "cuda",
-    ),
-    ("sources", "preprocess", "postprocess", "backends"),
+    ("repository", "metrics", "jetson", "cuda", "picture_header", "png", "masks", "codec"),
+    ("formats", "sources", "preprocess", "postprocess", "backends"),
     ("segmenter",),
-    ("turns", "request_queue", "worker", "health", "broadcast", "offline"),
+    ("turns", "request_queue", "worker", "health", "broadcast", "video_writer", "offline"),
     ("stream", "api"),
     ("daemon", "doctor"),
     ("builder",),
