@@ -47,7 +47,7 @@ def test_shapes_are_those_of_the_picture() -> None:
 
 def test_the_model_itself_is_left_as_it_was() -> None:
     model = nn.Sequential(nn.Conv2d(3, 2, 1), nn.BatchNorm2d(2)).train()
-    before = model[1].running_mean.clone()  # type: ignore[union-attr, operator]
+    before = model[1].running_mean.clone()  # type: ignore[operator]
     graph_from_model(model, torch.randn(1, 3, 4, 4))
     assert model.training
     assert torch.equal(model[1].running_mean, before)  # type: ignore[arg-type]

@@ -1,0 +1,245 @@
+"""Engine folders on disk: the name of every artefact, and the checks before anything is loaded.
+
+Nothing here deserialises an engine. A file is handed out after its size and hash proved to be what
+the manifest says; everything else is refused with the command that rebuilds it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Dict, List, Mapping, Optional, Tuple
+
+from runtime.errors import EngineRefused
+from runtime.manifest import MANIFEST_NAME, Build, EngineManifest, Precision, manifest_from_file
+
+RECIPE_NAME = "recipe.toml"
+FLOAT_MODEL = "model.onnx"
+HALF_MODEL = "model.fp16.onnx"
+INT8_MODEL = "model.int8.onnx"
+CANARY_IMAGE = "canary.png"
+CANARY_LABELS = "canary.labels.png"
+BUILD_STATE = "build-state.json"
+
+FASTEST_FIRST: Tuple[Precision, ...] = ("int8", "fp16", "fp32")
+PREFERRED_BACKENDS = ("tensorrt", "openvino", "fake")
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What can run engines here.
+
+    Attributes:
+        backends: version by name of each backend that is installed.
+        device: the GPU's name; None without one.
+        compute_capability: of that GPU, such as "7.2".
+    """
+
+    backends: Mapping[str, str] = field(default_factory=dict)
+    device: Optional[str] = None
+    compute_capability: Optional[str] = None
+
+
+def installed_backends() -> Dict[str, str]:
+    """Versions of the backends whose packages are installed; none of them is imported."""
+    versions = ((name, _installed_version(name)) for name in PREFERRED_BACKENDS)
+    return {name: version for name, version in versions if version is not None}
+
+
+def _installed_version(distribution: str) -> Optional[str]:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+class EngineFolder:
+    """One engine on disk.
+
+    Args:
+        path: the folder; it need not exist until something is read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def recipe(self) -> Path:
+        """Where the recipe lies."""
+        return self.path / RECIPE_NAME
+
+    @property
+    def manifest_path(self) -> Path:
+        """Where the manifest lies."""
+        return self.path / MANIFEST_NAME
+
+    @cached_property
+    def manifest(self) -> EngineManifest:
+        """The manifest, read and checked at the first access.
+
+        Raises:
+            EngineRefused: it is missing, broken or of another format version.
+        """
+        return manifest_from_file(self.manifest_path)
+
+    def rebuild_command(self, precision: Optional[str] = None) -> str:
+        """The command that makes this folder's builds, or one of them, anew."""
+        flag = "" if precision is None else f" --{precision}"
+        return f"runtime build-engine --recipe {self.recipe}{flag}"
+
+    def path_of(self, build: Build) -> Path:
+        """Where a build's artefact lies, unchecked."""
+        return self.path / build.artefact
+
+    def verified(self, build: Build) -> Path:
+        """The path of a build's artefact, which is what the manifest says.
+
+        Raises:
+            EngineRefused: it is missing, leads out of the folder, or has another size or hash.
+        """
+        path = self.path_of(build)
+        cure = f"Rebuild it with `{self.rebuild_command(build.precision)}`"
+        self._require_file(path, cure)
+        size = path.stat().st_size
+        if size != build.size:
+            raise EngineRefused(
+                f"{path} has {size} bytes, the manifest says {build.size}",
+                cure,
+            )
+        _require_hash(path, build.sha256, cure)
+        return path
+
+    def canary(self) -> Optional[Tuple[Path, Path]]:
+        """The picture with a known answer and its labels, both verified; None if there are none.
+
+        Raises:
+            EngineRefused: the manifest names them, but they are missing or changed.
+        """
+        canary = self.manifest.canary
+        if canary is None:
+            return None
+        cure = f"Rebuild it with `{self.rebuild_command()}`"
+        paths = (self.path / canary.image, self.path / canary.labels)
+        for path, sha256 in zip(paths, (canary.image_sha256, canary.labels_sha256)):
+            self._require_file(path, cure)
+            _require_hash(path, sha256, cure)
+        return paths
+
+    def _require_file(self, path: Path, cure: str) -> None:
+        if not path.is_file():
+            raise EngineRefused(f"{path}, which the manifest names, does not exist", cure)
+        if path.resolve().parent != self.path.resolve():
+            raise EngineRefused(
+                f"{path} leads out of its engine folder, to {path.resolve()}",
+                "Put the file itself into the folder: a manifest vouches for what lies beside it",
+            )
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of a file's content, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for piece in iter(lambda: file.read(_CHUNK), b""):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _require_hash(path: Path, expected: str, cure: str) -> None:
+    actual = sha256_of(path)
+    if actual != expected:
+        raise EngineRefused(
+            f"{path} has the hash {actual[:12]}, the manifest says {expected[:12]}: "
+            "it was changed or damaged after it was built",
+            cure,
+        )
+
+
+class Repository:
+    """A folder of engine folders.
+
+    Args:
+        root: usually `engines/`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def names(self) -> List[str]:
+        """Engines that were built, sorted; folders that hold a recipe alone are not among them."""
+        if not self.root.is_dir():
+            return []
+        return sorted(p.name for p in self.root.iterdir() if (p / MANIFEST_NAME).is_file())
+
+    def folder(self, name: str) -> EngineFolder:
+        """The folder of a built engine.
+
+        Raises:
+            EngineRefused: there is none of this name.
+        """
+        if name not in self.names():
+            built = ", ".join(self.names()) or "none"
+            raise EngineRefused(
+                f"there is no engine {name!r} in {self.root}; there are: {built}",
+                f"Build it with `runtime build-engine --recipe {self.root / name / RECIPE_NAME}`",
+            )
+        return EngineFolder(self.root / name)
+
+
+def choose_build(folder: EngineFolder, machine: Machine, precision: Optional[str] = None) -> Build:
+    """The best build for a machine: TensorRT before OpenVINO, then INT8 before FP16 before FP32.
+
+    Args:
+        folder: of the engine.
+        machine: what is installed here.
+        precision: take only builds of this one.
+
+    Raises:
+        EngineRefused: no build fits; it says of each why not.
+    """
+    reasons: Dict[str, str] = {}
+    fitting: List[Build] = []
+    for build in folder.manifest.builds:
+        reason = _misfit(build, machine, precision)
+        if reason is None:
+            fitting.append(build)
+        else:
+            reasons[f"{build.artefact} ({build.precision}, {build.backend})"] = reason
+    if not fitting:
+        told = "; ".join(f"{build} {reason}" for build, reason in reasons.items())
+        raise EngineRefused(
+            f"no build of engine {folder.manifest.name!r} fits this machine: {told}",
+            f"Build one here with `{folder.rebuild_command(precision)}`",
+        )
+    return min(
+        fitting,
+        key=lambda b: (
+            PREFERRED_BACKENDS.index(b.backend),
+            FASTEST_FIRST.index(b.precision),
+        ),
+    )
+
+
+def _misfit(build: Build, machine: Machine, precision: Optional[str]) -> Optional[str]:
+    """Why a build cannot run on a machine; None if it can."""
+    if precision is not None and build.precision != precision:
+        return f"is not {precision}"
+    if build.backend not in machine.backends:
+        return f"needs {build.backend}, which is not installed"
+    return None if build.compute_capability is None else _foreign(build, machine)
+
+
+def _foreign(plan: Build, machine: Machine) -> Optional[str]:
+    """Why a plan of another device or version cannot run here: plans are not portable."""
+    here = machine.backends[plan.backend]
+    if plan.backend_version != here:
+        return f"is for {plan.backend} {plan.backend_version}, here is {here}"
+    if plan.compute_capability != machine.compute_capability:
+        there = machine.compute_capability or "no GPU"
+        return f"is for compute capability {plan.compute_capability}, here is {there}"
+    if plan.device != machine.device:
+        return f"is for {plan.device}, here is {machine.device}"
+    return None

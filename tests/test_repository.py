@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+
+from runtime.errors import EngineRefused
+from runtime.manifest import (
+    Build,
+    Canary,
+    ClassesSpec,
+    EngineManifest,
+    InputSpec,
+    ModelCard,
+    OutputSpec,
+    Provenance,
+    manifest_text,
+)
+from runtime.repository import (
+    EngineFolder,
+    Machine,
+    Repository,
+    choose_build,
+    installed_backends,
+)
+
+HASH = "0" * 64
+PLAN: Dict[str, Any] = {
+    "backend": "tensorrt",
+    "backend_version": "8.5.2",
+    "device": "Xavier",
+    "compute_capability": "7.2",
+}
+XAVIER = Machine({"tensorrt": "8.5.2"}, device="Xavier", compute_capability="7.2")
+LAPTOP = Machine({"openvino": "2026.4"})
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def portable(precision: str = "fp32", content: bytes = b"model", **changes: Any) -> Build:
+    fields: Dict[str, Any] = {
+        "precision": precision,
+        "backend": "openvino",
+        "artefact": f"model.{precision}.onnx",
+        "sha256": sha256(content),
+        "size": len(content),
+        "onnx_sha256": sha256(content),
+        "backend_version": "2024.4",
+        "calibration": {
+            "name": "drive",
+            "images": 3,
+            "images_sha256": HASH,
+            "ranges_sha256": HASH,
+            "rule": "mse",
+        },
+    }
+    return Build(**{**fields, **changes})
+
+
+def engine(path: Path, builds: List[Build], content: bytes = b"model") -> EngineFolder:
+    path.mkdir(parents=True)
+    for build in builds:
+        (path / build.artefact).write_bytes(content)
+    for name in ("canary.png", "canary.labels.png"):
+        (path / name).write_bytes(name.encode())
+    manifest = EngineManifest(
+        name="street",
+        model=ModelCard(family="swiftnet", architecture={}, parameters=1, macs=1),
+        classes=ClassesSpec(names=["a", "b"], palette=[(0, 0, 0), (1, 1, 1)]),
+        input=InputSpec(height=64, width=96, mean=(0, 0, 0), std=(1, 1, 1)),
+        output=OutputSpec(height=16, width=24),
+        provenance=Provenance(
+            created_at="2026-01-01", runtime_version="1", checkpoint_sha256=HASH, recipe_sha256=HASH
+        ),
+        canary=Canary(
+            image="canary.png",
+            image_sha256=sha256(b"canary.png"),
+            labels="canary.labels.png",
+            labels_sha256=sha256(b"canary.labels.png"),
+        ),
+        builds=builds,
+    )
+    (path / "manifest.json").write_text(manifest_text(manifest), encoding="utf-8")
+    return EngineFolder(path)
+
+
+def test_an_intact_artefact_and_canary_are_handed_out(tmp_path: Path) -> None:
+    folder = engine(tmp_path / "street", [portable()])
+    assert folder.verified(folder.manifest.builds[0]) == folder.path / "model.fp32.onnx"
+    assert folder.canary() == (folder.path / "canary.png", folder.path / "canary.labels.png")
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda path: path.unlink(), "does not exist"),
+        (lambda path: path.write_bytes(b"longer than before"), "bytes"),
+        (lambda path: path.write_bytes(b"mode1"), "hash"),
+    ],
+)
+def test_a_damaged_artefact_is_refused_with_the_command_that_rebuilds_it(
+    tmp_path: Path, damage: Any, told: str
+) -> None:
+    folder = engine(tmp_path / "street", [portable("int8")])
+    damage(folder.path / "model.int8.onnx")
+    with pytest.raises(EngineRefused, match=told) as refused:
+        folder.verified(folder.manifest.builds[0])
+    recipe = folder.path / "recipe.toml"
+    assert f"runtime build-engine --recipe {recipe} --int8" in refused.value.cure
+
+
+def test_a_changed_canary_is_refused(tmp_path: Path) -> None:
+    folder = engine(tmp_path / "street", [portable()])
+    (folder.path / "canary.labels.png").write_bytes(b"another answer")
+    with pytest.raises(EngineRefused, match="hash"):
+        folder.canary()
+
+
+def test_an_artefact_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
+    folder = engine(tmp_path / "street", [portable()])
+    artefact = folder.path / "model.fp32.onnx"
+    artefact.replace(tmp_path / "elsewhere.onnx")
+    artefact.symlink_to(tmp_path / "elsewhere.onnx")
+    with pytest.raises(EngineRefused, match="leads out"):
+        folder.verified(folder.manifest.builds[0])
+
+
+def test_the_fastest_build_that_fits_is_chosen(tmp_path: Path) -> None:
+    plan = portable("fp16", artefact="xavier.plan", **PLAN)
+    folder = engine(tmp_path / "street", [portable("fp32"), portable("int8"), plan])
+    assert choose_build(folder, LAPTOP).precision == "int8"
+    assert choose_build(folder, LAPTOP, "fp32").precision == "fp32"
+    assert choose_build(folder, XAVIER).artefact == "xavier.plan"
+
+
+@pytest.mark.parametrize(
+    ("machine", "told"),
+    [
+        (Machine({}), "needs tensorrt, which is not installed"),
+        (Machine({"tensorrt": "10.3"}, "Xavier", "7.2"), "8.5.2, here is 10.3"),
+        (Machine({"tensorrt": "8.5.2"}, "Orin", "8.7"), "capability 7.2, here is 8.7"),
+        (Machine({"tensorrt": "8.5.2"}), "here is no GPU"),
+        (Machine({"tensorrt": "8.5.2"}, "Other", "7.2"), "is for Xavier, here is Other"),
+    ],
+)
+def test_a_foreign_plan_is_refused_and_both_sides_are_named(
+    tmp_path: Path, machine: Machine, told: str
+) -> None:
+    folder = engine(tmp_path / "street", [portable("int8", artefact="xavier.plan", **PLAN)])
+    with pytest.raises(EngineRefused, match=told) as refused:
+        choose_build(folder, machine, "int8")
+    assert "--int8" in refused.value.cure
+
+
+def test_portable_builds_run_on_any_version(tmp_path: Path) -> None:
+    folder = engine(tmp_path / "street", [portable(backend_version="2024.4")])
+    assert choose_build(folder, LAPTOP).backend == "openvino"
+
+
+def test_a_repository_lists_what_was_built(tmp_path: Path) -> None:
+    engine(tmp_path / "street", [portable()])
+    (tmp_path / "only-a-recipe").mkdir()
+    repository = Repository(tmp_path)
+    assert repository.names() == ["street"]
+    assert repository.folder("street").manifest.name == "street"
+    with pytest.raises(EngineRefused, match=r"'only-a-recipe'.*there are: street"):
+        repository.folder("only-a-recipe")
+
+
+def test_installed_backends_have_versions() -> None:
+    assert all(version for version in installed_backends().values())
