@@ -33,7 +33,7 @@ STREAM_STATES = (
     "stopped",
 )
 DROP_REASONS = ("superseded", "stale", "decode_error", "engine_error", "shutdown")
-RECONNECT_REASONS = ("eos", "timeout", "stall", "auth", "refused", "decode", "lost")
+RECONNECT_REASONS = ("refused", "auth", "not_found", "timeout", "stall", "ended", "died")
 SECONDS = (
     *(0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075),
     *(0.1, 0.15, 0.25, 0.5, 1.0, 2.5),
@@ -85,9 +85,9 @@ class StreamMetrics:
         self._states = {s: families.state.labels(stream, s) for s in STREAM_STATES}
         self._fps = {p: families.fps.labels(stream, p) for p in ("capture", "processed")}
 
-    def captured(self, at: float) -> None:
-        """Counts a frame that arrived `at`, seconds since the epoch."""
-        self._captured.inc()
+    def captured(self, at: float, count: int = 1) -> None:
+        """Counts frames that arrived, the newest `at`, seconds since the epoch."""
+        self._captured.inc(count)
         self._last_frame.set(at)
 
     def published(self, age: float) -> None:

@@ -83,6 +83,11 @@ class Worker:
         """Why the engine gives no answers any more; None while it does."""
         return self._failure
 
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a slot."""
+        return len(self._requests)
+
     def refuse_if_full(self) -> None:
         """Raises what `submit` would raise now; lets a caller refuse before it reads an upload.
 

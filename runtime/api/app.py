@@ -1,0 +1,68 @@
+"""The application: routes, faults and observation put together, without any state of its own."""
+
+from __future__ import annotations
+
+from typing import Any, Dict
+
+from fastapi import FastAPI
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from runtime import __version__
+from runtime.api import segment
+from runtime.api.engines import add_engine_routes
+from runtime.api.errors import answer_faults
+from runtime.api.events import add_event_routes
+from runtime.api.health import add_health_routes
+from runtime.api.observe import Observe
+from runtime.api.pages import add_page_routes
+from runtime.api.segment import SegmentEndpoint
+from runtime.api.services import Services
+from runtime.api.streams import add_stream_routes
+from runtime.metrics import HttpMetrics
+
+FAULT_CODES = ("400", "404", "406", "408", "413", "415", "499", "500", "503")
+
+
+class _Application(FastAPI):
+    """FastAPI, whose OpenAPI document knows the one route that is not FastAPI's."""
+
+    def openapi(self) -> Dict[str, Any]:
+        document = super().openapi()
+        paths = {segment.PATH: {"post": segment.openapi_operation()}}
+        document["paths"] = {**paths, **document["paths"]}
+        return document
+
+
+def create_app(services: Services) -> ASGIApp:
+    """The HTTP surface of a daemon with these services."""
+    # No documentation pages of the framework's: they load scripts from another host. No redirects
+    # either: they repeat the Host header, which is anybody's invention.
+    app = _Application(
+        title="SwiftNet runtime",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.router.routes.append(Route(segment.PATH, SegmentEndpoint(services), methods=["POST"]))
+    add_engine_routes(app, services)
+    add_stream_routes(app, services)
+    add_event_routes(app, services)
+    add_health_routes(app, services)
+    add_page_routes(app)
+    answer_faults(app)
+    patterns = {
+        route.endpoint: route.path for route in app.router.routes if isinstance(route, Route)
+    }
+    _expect(app, services.metrics.http)
+    return Observe(app, services.metrics.http, patterns)
+
+
+def _expect(app: FastAPI, metrics: HttpMetrics) -> None:
+    """Starts the counters of every route at 0."""
+    for route in app.router.routes:
+        if isinstance(route, Route):
+            for method in route.methods or ():
+                codes = FAULT_CODES if route.path == segment.PATH else ()
+                metrics.expect(route.path, method, ("200", *codes))

@@ -1,0 +1,119 @@
+"""The one place where faults become responses: `{"error": "<one sentence>"}` and a status."""
+
+from __future__ import annotations
+
+import math
+from http import HTTPStatus
+from typing import Any, Dict, Mapping, Optional, Tuple, Type
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from runtime.errors import (
+    EngineFailed,
+    Expired,
+    InvalidInput,
+    Overloaded,
+    RuntimeFault,
+    TooLarge,
+    UnsupportedFormat,
+)
+
+# A supervisor restarts a daemon whose engine failed; by then it has reloaded.
+RESTART_SECONDS = 10.0
+
+
+class NotAcceptable(InvalidInput):
+    """An Accept header that names no format the daemon can answer in."""
+
+
+class UploadTooSlow(InvalidInput):
+    """A body that did not arrive in time."""
+
+
+class NotFound(InvalidInput):
+    """A stream, frame or page that does not exist."""
+
+
+STATUS: Mapping[Type[BaseException], HTTPStatus] = {
+    NotFound: HTTPStatus.NOT_FOUND,
+    NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
+    UploadTooSlow: HTTPStatus.REQUEST_TIMEOUT,
+    TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    UnsupportedFormat: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    InvalidInput: HTTPStatus.BAD_REQUEST,
+    Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
+    Expired: HTTPStatus.SERVICE_UNAVAILABLE,
+    EngineFailed: HTTPStatus.SERVICE_UNAVAILABLE,
+    RuntimeFault: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+
+def error_responses(*statuses: int) -> Dict[Any, Dict[str, Any]]:
+    """What OpenAPI shows for these statuses."""
+    body = {
+        "type": "object",
+        "required": ["error"],
+        "properties": {"error": {"type": "string", "description": "one sentence with the cure"}},
+    }
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {"application/json": {"schema": body}},
+        }
+        for status in statuses
+    }
+
+
+def answer_faults(app: FastAPI) -> None:
+    """Lets everything that leaves a route of `app` as an exception become a response."""
+    for kind in (RuntimeFault, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, _answer)
+
+
+def refusal(fault: RuntimeFault) -> Tuple[HTTPStatus, Dict[str, str]]:
+    """Status and extra headers for a fault, by the nearest class that has one."""
+    status = next(STATUS[kind] for kind in type(fault).__mro__ if kind in STATUS)
+    wait: Optional[float] = None
+    if isinstance(fault, Overloaded):
+        wait = fault.retry_after
+    elif isinstance(fault, Expired):
+        wait = 1.0
+    elif isinstance(fault, EngineFailed):
+        wait = RESTART_SECONDS
+    # The header knows whole seconds only, and 0 would invite the client back at once.
+    return status, {} if wait is None else {"Retry-After": str(max(1, math.ceil(wait)))}
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    if isinstance(error, RuntimeFault):
+        status, headers = refusal(error)
+        return _sentence(status, str(error), headers)
+    if isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        given = f"{first['loc'][-1]} = {first['input']!r}"
+        return _sentence(HTTPStatus.BAD_REQUEST, f"{given} is refused: {first['msg']}.")
+    if isinstance(error, HTTPException):
+        return _sentence(error.status_code, _routing_sentence(request, error), error.headers)
+    # The server logs the traceback; a client has no use for it, an attacker has.
+    return _sentence(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "This is a defect of the daemon; its log has the details.",
+    )
+
+
+def _routing_sentence(request: Request, error: HTTPException) -> str:
+    # request.url would believe the Host header; the scope does not.
+    path = request.scope["path"]
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return f"There is nothing at {path}; see /docs."
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return f"{request.method} is not possible at {path}; see /docs."
+    return f"{error.detail}."
+
+
+def _sentence(status: int, error: str, headers: Optional[Mapping[str, str]] = None) -> Response:
+    return JSONResponse({"error": error}, status, headers=dict(headers or {}))

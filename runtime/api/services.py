@@ -1,0 +1,42 @@
+"""What the HTTP surface is given to work with; the daemon puts it together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Mapping
+
+from typing_extensions import Literal
+
+from runtime.api.streams import LiveStream
+from runtime.config import ServeSettings
+from runtime.health import Health
+from runtime.manifest import Build, EngineManifest
+from runtime.metrics import Metrics
+from runtime.worker import Worker
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts of a running daemon that requests need.
+
+    Attributes:
+        settings: the daemon's settings.
+        manifest: of the engine in service.
+        build: which of the manifest's builds runs.
+        mode: how the engine was opened.
+        slots: frames the engine runs at once.
+        worker: does the work.
+        health: knows whether its results can be trusted.
+        streams: by id.
+        metrics: where everything is counted.
+    """
+
+    settings: ServeSettings
+    manifest: EngineManifest
+    build: Build
+    mode: Literal["latency", "throughput"]
+    slots: int
+    worker: Worker
+    health: Health
+    streams: Mapping[str, LiveStream]
+    metrics: Metrics
