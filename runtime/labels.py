@@ -36,7 +36,8 @@ class Classes:
                 f"the palette has {len(self.palette)} colours for {len(self.names)} classes",
                 "Give one RGB colour per class",
             )
-        if any(len(c) != 3 or not all(0 <= v <= 255 for v in c) for c in self.palette):
+        values = [value for colour in self.palette for value in colour]
+        if {len(c) for c in self.palette} != {3} or not all(0 <= v <= 255 for v in values):
             raise InvalidInput("a palette entry is not an RGB triple", "Use numbers from 0 to 255")
         if not len(self.names) <= self.ignore_id <= 255:
             raise InvalidInput(
@@ -74,7 +75,7 @@ class LabelMap:
                 "A label map is a non-empty (height, width) array of uint8",
             )
         object.__setattr__(self, "labels", np.ascontiguousarray(labels))
-        # The maximum is a vector instruction; counting every id here would cost milliseconds a frame.
+        # The maximum is a vector instruction; counting every id would cost milliseconds a frame.
         highest = int(self.labels.max())
         if highest >= len(self.classes):
             raise InvalidInput(

@@ -21,7 +21,7 @@ class Mailbox(Generic[T]):
         self._closed = False
 
     def put(self, value: T) -> bool:
-        """Leaves `value`; returns whether it displaced one nobody had taken. Ignored when closed."""
+        """Leaves `value`, unless closed; returns whether it displaced one nobody had taken."""
         with self._changed:
             if self._closed:
                 return False

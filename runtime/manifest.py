@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Final, List, Optional, Tuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from typing_extensions import Literal
@@ -16,7 +16,7 @@ from typing_extensions import Literal
 from runtime.errors import EngineRefused, RuntimeFault
 from runtime.labels import Classes
 
-FORMAT_VERSION = 1
+FORMAT_VERSION: Final = 1
 MANIFEST_NAME = "manifest.json"
 
 Precision = Literal["fp32", "fp16", "int8"]
@@ -33,8 +33,8 @@ class _Record(BaseModel):
 class InputSpec(_Record):
     """What the network expects of a picture; applied by preprocess/, identical in training.
 
-    `mean` and `std` are per channel in `colour_order` on the 0-255 scale. `letterbox` keeps the
-    aspect ratio and fills the rest with `pad`; `stretch` does not keep it.
+    `mean`, `std` and `pad` are per channel in `colour_order` on the 0-255 scale. `letterbox` keeps
+    the aspect ratio and fills the rest with `pad`; `stretch` does not keep it.
     """
 
     height: int = Field(ge=32, le=8192)
@@ -51,6 +51,19 @@ class InputSpec(_Record):
         if min(std) <= 0:
             raise ValueError(f"a standard deviation is not positive: {std}")
         return std
+
+    @field_validator("pad")
+    @classmethod
+    def _a_colour(cls, pad: Tuple[int, int, int]) -> Tuple[int, int, int]:
+        if not all(0 <= value <= 255 for value in pad):
+            raise ValueError(f"the padding {pad} is not a colour")
+        return pad
+
+    @property
+    def pad_bgr(self) -> Tuple[int, int, int]:
+        """The padding in the order of a frame's pixels."""
+        first, second, third = self.pad
+        return self.pad if self.colour_order == "bgr" else (third, second, first)
 
 
 class OutputSpec(_Record):
@@ -111,7 +124,7 @@ class Calibration(_Record):
 class Build(_Record):
     """One artefact that one backend can run, with its evidence.
 
-    `device` and `compute_capability` are null for portable artefacts (ONNX), set for TensorRT plans.
+    `device` and `compute_capability` are null for portable artefacts (ONNX), set for plans.
     """
 
     precision: Precision
@@ -135,7 +148,7 @@ class Build(_Record):
         return name
 
     @model_validator(mode="after")
-    def _int8_says_how(self) -> "Build":
+    def _int8_says_how(self) -> Build:
         if self.precision == "int8" and self.backend != "fake" and self.calibration is None:
             raise ValueError("an int8 build does not say how it was calibrated")
         return self
@@ -178,7 +191,7 @@ class EngineManifest(_Record):
     builds: List[Build] = Field(min_length=1)
 
     @model_validator(mode="after")
-    def _consistent(self) -> "EngineManifest":
+    def _consistent(self) -> EngineManifest:
         try:
             self.classes.to_classes()
         except RuntimeFault as fault:
@@ -198,7 +211,9 @@ def manifest_from_file(path: Path) -> EngineManifest:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise EngineRefused(f"no manifest can be read at {path}: {error.strerror}", rebuild) from error
+        raise EngineRefused(
+            f"no manifest can be read at {path}: {error.strerror}", rebuild
+        ) from error
     except ValueError as error:
         raise EngineRefused(f"{path} is not JSON: {error}", rebuild) from error
     version = content.get("format_version") if isinstance(content, dict) else None

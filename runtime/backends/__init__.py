@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Optional, Sequence, Tuple, Type
@@ -10,6 +11,7 @@ from typing import Optional, Sequence, Tuple, Type
 import numpy as np
 from typing_extensions import Literal, Protocol
 
+from runtime.errors import EngineRefused
 from runtime.manifest import Build, EngineManifest
 
 Mode = Literal["latency", "throughput"]
@@ -17,7 +19,7 @@ Mode = Literal["latency", "throughput"]
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """Name, shape, numpy dtype name and axis order ("NHWC", "NCHW") of an engine's tensor."""
+    """Name, shape, numpy dtype name and axis order ("HWC") of a slot's tensor."""
 
     name: str
     shape: Tuple[int, ...]
@@ -61,9 +63,9 @@ class Engine(Protocol):
 
     @property
     def slots(self) -> Sequence[Slot]:
-        """As many frames as the engine runs at once."""
+        """As many frames as the engine runs at once; none outside the `with` block."""
 
-    def __enter__(self) -> "Engine": ...
+    def __enter__(self) -> Engine: ...
 
     def __exit__(
         self,
@@ -71,6 +73,17 @@ class Engine(Protocol):
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None: ...
+
+
+def input_tensor(manifest: EngineManifest) -> TensorSpec:
+    """What slots take: the picture at the model's size."""
+    return TensorSpec("image", (manifest.input.height, manifest.input.width, 3), "uint8", "HWC")
+
+
+def output_tensor(manifest: EngineManifest) -> TensorSpec:
+    """What slots give: the grid of logits."""
+    shape = (manifest.output.height, manifest.output.width, len(manifest.classes.names))
+    return TensorSpec("logits", shape, "float32", "HWC")
 
 
 def open_engine(
@@ -85,16 +98,22 @@ def open_engine(
         mode: "latency" gives one slot all cores, "throughput" one slot per core.
 
     Raises:
-        EngineRefused: the library that runs this build is not installed.
+        EngineRefused: nothing here runs this build.
     """
+    if build.backend == "fake":
+        from runtime.backends.fake import FakeEngine
+
+        return FakeEngine(manifest, slots=1 if mode == "latency" else 2)
     if build.backend == "openvino":
+        if find_spec("openvino") is None:
+            raise EngineRefused(
+                f"{artefact.name} needs OpenVINO, which is not installed",
+                "Install it with `pip install 'swiftnet-runtime[cpu]'`",
+            )
         from runtime.backends.openvino import OpenVinoEngine
 
         return OpenVinoEngine(manifest, build, artefact, mode)
-    if build.backend == "tensorrt":
-        from runtime.backends.tensorrt import TensorRtEngine
-
-        return TensorRtEngine(manifest, build, artefact)
-    from runtime.backends.fake import FakeEngine
-
-    return FakeEngine(manifest, slots=1 if mode == "latency" else 2)
+    raise EngineRefused(
+        f"{artefact.name} is a {build.backend} build, which this version does not run",
+        "Choose a build for openvino, or make one with `runtime build-engine`",
+    )

@@ -1,0 +1,45 @@
+"""The frame into an engine's uint8 input buffer, with OpenCV and without copies."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from runtime.geometry import Placement
+from runtime.manifest import InputSpec
+
+
+def resize_into(pixels: np.ndarray, out: np.ndarray, placement: Placement, spec: InputSpec) -> None:
+    """Writes the frame into its rectangle of the input and the padding colour around it.
+
+    Within one step of 255 of `reference.fitted`. OpenCV's bilinear arithmetic for uint8 is fixed
+    point and differs by that much between processors; its bit-exact variant is five times slower.
+
+    Args:
+        pixels: (height, width, 3) uint8 BGR of any size.
+        out: (spec.height, spec.width, 3) uint8 BGR, overwritten as a whole.
+        placement: the rectangle, from `geometry.place`.
+        spec: whose padding colour to use.
+    """
+    _pad_around(out, placement, spec)
+    shown = out[placement.rows, placement.columns]
+    if pixels.shape == shown.shape:
+        np.copyto(shown, pixels)
+    else:
+        cv2.resize(
+            pixels, (placement.width, placement.height), dst=shown, interpolation=cv2.INTER_LINEAR
+        )
+
+
+def _pad_around(out: np.ndarray, placement: Placement, spec: InputSpec) -> None:
+    strips = (
+        out[: placement.top],
+        out[placement.rows.stop :],
+        out[placement.rows, : placement.left],
+        out[placement.rows, placement.columns.stop :],
+    )
+    for strip in strips:
+        height, width = strip.shape[:2]
+        if height and width:
+            # Assigning a colour in numpy writes pixel by pixel, forty times slower.
+            cv2.rectangle(strip, (0, 0), (width - 1, height - 1), spec.pad_bgr, cv2.FILLED)
