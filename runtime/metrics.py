@@ -32,8 +32,10 @@ STREAM_STATES = (
     "finished",
     "stopped",
 )
-DROP_REASONS = ("superseded", "stale", "decode_error", "engine_error", "shutdown")
-RECONNECT_REASONS = ("refused", "auth", "not_found", "timeout", "stall", "ended", "died")
+DROP_REASONS = ("superseded", "max_fps", "stale", "engine_error", "shutdown")
+RECONNECT_REASONS = (
+    *("refused", "auth", "not_found", "timeout", "stall", "ended", "undecodable", "died"),
+)
 SECONDS = (
     *(0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075),
     *(0.1, 0.15, 0.25, 0.5, 1.0, 2.5),
@@ -240,7 +242,7 @@ class EngineMetrics:
 
 
 class Metrics:
-    """All of it, on one registry.
+    """All of it, on one registry; a fresh one unless given.
 
     Attributes:
         http: requests by route.
@@ -248,7 +250,8 @@ class Metrics:
         engine: what is loaded and whether it is well.
     """
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: Optional[CollectorRegistry] = None) -> None:
+        registry = registry or CollectorRegistry()
         self._registry = registry
         self.http = HttpMetrics(registry)
         self.inference = InferenceMetrics(registry)

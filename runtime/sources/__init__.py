@@ -17,7 +17,9 @@ from runtime.errors import SourceFailed
 from runtime.frame import Frame
 from runtime.sources.address import address_from_uri
 
-LossReason = Literal["refused", "auth", "timeout", "stall", "eos", "decode", "lost"]
+LossReason = Literal[
+    "refused", "auth", "not_found", "timeout", "stall", "ended", "undecodable", "died"
+]
 
 
 class SourceLost(SourceFailed):
@@ -26,9 +28,9 @@ class SourceLost(SourceFailed):
     Args:
         problem: one clause naming the source and what happened.
         cure: one clause telling the reader what to do about it.
-        reason: what is counted. The camera or server turned us away (refused, auth), did not answer
-            (timeout), fell silent (stall), ended the stream (eos) or sent what cannot be decoded
-            (decode); or the process that captures it died (lost).
+        reason: what is counted. The camera or server turned us away (refused, auth, not_found), did
+            not answer (timeout), fell silent (stall), ended the stream (ended) or sent what cannot
+            be decoded (undecodable); or the process that captures it died.
     """
 
     def __init__(self, problem: str, cure: str, reason: LossReason) -> None:

@@ -72,14 +72,16 @@ def _capture(uri: str, link: socket.socket, ring: FrameRing) -> None:
         decoded, pixels = capture.retrieve()
         undecoded = 0 if decoded else undecoded + 1
         if undecoded > MOST_UNDECODED:
-            raise _lost(uri, f"sent {undecoded} frames in a row that cannot be decoded", "decode")
+            raise _lost(
+                uri, f"sent {undecoded} frames in a row that cannot be decoded", "undecodable"
+            )
         if decoded:
             ring.write(index, pixels)
             height, width = pixels.shape[:2]
             # A slot that the parent was not told of is simply written again.
             index += _offer(link, Captured(index, number, height, width, captured_at))
         number += 1
-    raise _lost(uri, f"stopped sending after {number} frames", "eos")
+    raise _lost(uri, f"stopped sending after {number} frames", "ended")
 
 
 def _lost(uri: str, what: str, reason: LossReason) -> SourceLost:

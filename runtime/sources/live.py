@@ -29,7 +29,7 @@ INTERVAL_SMOOTHING = 0.1
 _DIAGNOSES: Tuple[Tuple[str, LossReason, str], ...] = (
     ("401", "auth", "Check the user name and password in the address"),
     ("403", "auth", "Check what the camera allows this user to see"),
-    ("404", "refused", "Check the path in the address"),
+    ("404", "not_found", "Check the path in the address"),
     ("refused", "refused", "Check that the camera is on and the port in the address is right"),
 )
 
@@ -129,7 +129,7 @@ class LiveSource:
             raise SourceLost(
                 f"the capture process of {self._name} died: {said}",
                 "It is started again by itself; look at the system's log if this repeats",
-                "lost",
+                "died",
             )
         raise SourceLost(
             f"{self._name} sent no frame for {patience if first else 2 * patience:.1f} s",
