@@ -67,6 +67,8 @@ def mean_squared_error(histogram: Histogram) -> float:
     With a step s = T / 127, magnitudes below s / 2 become zero, those up to T are off by a
     uniformly distributed rest (s^2 / 12 on average), and those above T by x - T.
     """
+    if histogram.maximum == 0:
+        return 0.0
     counts = histogram.counts.astype(np.float64)
     centres = (np.arange(BINS) + 0.5) * histogram.width
     centres[0] = 0  # rectified tensors have most of this bin's values at zero itself

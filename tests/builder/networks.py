@@ -1,13 +1,17 @@
-"""Small SwiftNets with statistics of their own in every batch norm."""
+"""Small SwiftNets with statistics of their own in every batch norm, and pictures for them."""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, List, Tuple
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import nn
 
 from runtime.builder.swiftnet import Architecture, SwiftNet, Widths
+from runtime.manifest import InputSpec
 
 
 def narrow(encoder: str = "resnet18", **options: Any) -> Architecture:
@@ -31,3 +35,26 @@ def randomised(architecture: Architecture, seed: int = 3) -> SwiftNet:
                 module.weight.uniform_(0.5, 1.5)
                 module.bias.normal_(0, 0.3)
     return network
+
+
+def stretched(height: int, width: int) -> InputSpec:
+    """Preprocessing for pictures of any size."""
+    return InputSpec(
+        height=height, width=width, mean=(110, 115, 120), std=(60, 61, 62), geometry="stretch"
+    )
+
+
+def textured_pictures(folder: Path, count: int, size: Tuple[int, int] = (64, 96)) -> List[Path]:
+    """PNG files with edges and gradients at several scales, all different."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths: List[Path] = []
+    for number in range(count):
+        random = np.random.default_rng(number)
+        picture = np.zeros((*size, 3))
+        for cells in (4, 8, 16):
+            coarse = random.uniform(0, 255, (size[0] // cells, size[1] // cells, 3))
+            picture += np.kron(coarse, np.ones((cells, cells, 1))) / 3
+        path = folder / f"picture-{number}.png"
+        Image.fromarray(picture.astype(np.uint8)).save(path)
+        paths.append(path)
+    return paths
