@@ -39,12 +39,14 @@ class RequestQueue:
 
     Args:
         capacity: requests that may wait.
+        clock: seconds on a steady clock.
     """
 
     weight = 1
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.capacity = capacity
+        self._clock = clock
         self._waiting: Deque[Request] = deque()
         self._pace = UNMEASURED_PACE
         self._backlog_since: Optional[float] = None
@@ -87,7 +89,7 @@ class RequestQueue:
 
     def _measure_pace(self) -> None:
         """Times how long the queue takes to move up by one place while it is never empty."""
-        now = time.monotonic()
+        now = self._clock()
         if self._backlog_since is not None:
             latest = now - self._backlog_since
             self._pace = PACE_MEMORY * self._pace + (1 - PACE_MEMORY) * latest
