@@ -55,8 +55,9 @@ class OpenVinoEngine:
         try:
             model = core.read_model(str(self._artefact))
             self._refuse_other_shapes(model)
-            model = _with_preprocessing(model, self._manifest)
-            compiled = core.compile_model(model, DEVICE, self._settings(core))
+            model = with_planes_last(with_preprocessing(model, self._manifest))
+            settings = compile_settings(core, self._build, self._mode)
+            compiled = core.compile_model(model, DEVICE, settings)
         except RuntimeError as error:
             raise EngineRefused(
                 f"OpenVINO {ov.get_version()} cannot run {self._artefact}: {_reason(error)}",
@@ -90,18 +91,6 @@ class OpenVinoEngine:
                 f"Rebuild engine {self._manifest.name} with `runtime build-engine`",
             )
 
-    def _settings(self, core: ov.Core) -> Dict[Any, Any]:
-        latency = self._mode == "latency"
-        mode = hint.PerformanceMode
-        return {
-            hint.performance_mode: mode.LATENCY if latency else mode.THROUGHPUT,
-            properties.num_streams: 1 if latency else _cores(),
-            properties.inference_num_threads: _cores(),
-            # Pinned processes side by side share one core and leave the others idle.
-            hint.enable_cpu_pinning: False,
-            hint.inference_precision: _float_type(self._build, core),
-        }
-
 
 class OpenVinoSlot:
     """One infer request on buffers of its own; see `backends.Slot`."""
@@ -130,7 +119,8 @@ class OpenVinoSlot:
         self._request = None
 
 
-def _with_preprocessing(model: ov.Model, manifest: EngineManifest) -> ov.Model:
+def with_preprocessing(model: ov.Model, manifest: EngineManifest) -> ov.Model:
+    """Lets a graph of normalised planes take what `preprocess.cpu` makes: NHWC uint8 BGR."""
     spec = manifest.input
     steps = PrePostProcessor(model)
     steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
@@ -140,9 +130,29 @@ def _with_preprocessing(model: ov.Model, manifest: EngineManifest) -> ov.Model:
     if spec.colour_order == "rgb":
         preparation.convert_color(ColorFormat.RGB)
     preparation.mean(list(spec.mean)).scale(list(spec.std))
+    return steps.build()
+
+
+def with_planes_last(model: ov.Model) -> ov.Model:
+    """Lets a graph give its logits as `postprocess` reads them: NHWC float32."""
+    steps = PrePostProcessor(model)
     steps.output().model().set_layout(ov.Layout("NCHW"))
     steps.output().tensor().set_element_type(ov.Type.f32).set_layout(ov.Layout("NHWC"))
     return steps.build()
+
+
+def compile_settings(core: ov.Core, build: Build, mode: Mode) -> Dict[Any, Any]:
+    """How a build is compiled in a mode."""
+    latency = mode == "latency"
+    hints = hint.PerformanceMode
+    return {
+        hint.performance_mode: hints.LATENCY if latency else hints.THROUGHPUT,
+        properties.num_streams: 1 if latency else _cores(),
+        properties.inference_num_threads: _cores(),
+        # Pinned processes side by side share one core and leave the others idle.
+        hint.enable_cpu_pinning: False,
+        hint.inference_precision: _float_type(build, core),
+    }
 
 
 def _float_type(build: Build, core: ov.Core) -> ov.Type:
