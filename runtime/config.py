@@ -221,7 +221,11 @@ def _environment_layer(environ: Mapping[str, str]) -> _Layer:
         for name, value in environ.items()
         if name.startswith(PREFIX) and name != FILE_VARIABLE
     }
-    return _Layer(values, lambda location: f"environment variable {PREFIX}{location[0]}".upper())
+    return _Layer(values, _variable)
+
+
+def _variable(location: Location) -> str:
+    return f"environment variable {PREFIX}{str(location[0]).upper()}"
 
 
 def _flag(location: Location) -> str:
@@ -235,7 +239,8 @@ def _flag(location: Location) -> str:
 def _fault(
     error: ValidationError, places: Mapping[str, Callable[[Location], str]]
 ) -> InvalidConfig:
-    first = error.errors()[0]
+    # A misspelt setting is the cause where another then seems to be missing.
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     location: Location = first["loc"] or ("engine",)
     name = ".".join(str(part) for part in location)
     place = places.get(str(location[0]))
