@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, numpy_helper
+
+from runtime.builder.export import onnx_from_model
+from runtime.builder.half import half_from_float
+from runtime.builder.inference import OnnxRunner
+from runtime.errors import BuildFailed
+from tests.builder.networks import narrow, randomised
+
+SIZE = (64, 96)
+
+
+@pytest.fixture(scope="module", params=["pyramid", "single"])
+def model(request: pytest.FixtureRequest) -> onnx.ModelProto:
+    return onnx_from_model(randomised(narrow(variant=request.param)), *SIZE)
+
+
+def test_the_twin_answers_the_same_to_the_precision_of_half(model: onnx.ModelProto) -> None:
+    picture = np.random.default_rng(5).normal(size=(1, 3, *SIZE)).astype(np.float32)
+    expected = OnnxRunner(model).run(picture)[0]
+    computed = OnnxRunner(half_from_float(model)).run(picture)[0]
+    assert computed.dtype == np.float32
+    assert 0 < np.abs(computed - expected).max() < 5e-3 * np.abs(expected).max()
+
+
+def test_types_agree_everywhere(model: onnx.ModelProto) -> None:
+    onnx.checker.check_model(half_from_float(model), full_check=True)
+
+
+def test_weights_take_half_the_room(model: onnx.ModelProto) -> None:
+    twin = half_from_float(model)
+    weights = [t for t in twin.graph.initializer if len(t.dims) == 4]
+    assert {t.data_type for t in weights} == {TensorProto.FLOAT16}
+    outside = [*twin.graph.input, *twin.graph.output]
+    assert {v.type.tensor_type.elem_type for v in outside} == {TensorProto.FLOAT}
+
+
+def test_a_weight_that_half_cannot_hold_is_named(model: onnx.ModelProto) -> None:
+    broken = onnx.ModelProto()
+    broken.CopyFrom(model)
+    tensor = broken.graph.initializer[0]
+    tensor.CopyFrom(numpy_helper.from_array(np.full(tensor.dims, 1e6, np.float32), tensor.name))
+    with pytest.raises(BuildFailed, match=tensor.name):
+        half_from_float(broken)
