@@ -107,6 +107,17 @@ def load_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(model.eval(), metadata, hashlib.sha256(data).hexdigest())
 
 
+def load_state_dict(path: Path) -> Dict[str, Tensor]:
+    """Reads a bare state_dict, as ImageNet classifiers are published.
+
+    Raises:
+        InvalidInput: there is no such file, or it holds anything but tensors.
+    """
+    if not path.is_file():
+        raise InvalidInput(f"there are no weights {path}", "Give the path of an existing file")
+    return _tensors(path, _unpickled(path, path.read_bytes()))
+
+
 def load_imagenet_encoder(model: SwiftNet, state: Mapping[str, Tensor]) -> None:
     """Starts the encoder from a classifier's weights; each level gets a copy of every batch norm.
 

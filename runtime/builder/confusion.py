@@ -1,0 +1,80 @@
+"""The confusion matrix of a segmentation, and the measures it gives."""
+
+from __future__ import annotations
+
+from typing import Optional, Tuple
+
+import numpy as np
+
+from runtime.errors import InvalidInput
+
+
+class ConfusionMatrix:
+    """Counts of (truth, prediction) pairs over any number of label maps.
+
+    Args:
+        classes: number of classes.
+        ignore_id: truth of pixels that are not counted, whatever was predicted there.
+    """
+
+    def __init__(self, classes: int, ignore_id: int = 255) -> None:
+        self.ignore_id = ignore_id
+        self.counts = np.zeros((classes, classes), np.int64)
+
+    def add(self, truth: np.ndarray, predicted: np.ndarray) -> None:
+        """Count one pair of label maps.
+
+        Args:
+            truth: (height, width) uint8, class ids or the ignore id.
+            predicted: (height, width) uint8, class ids.
+
+        Raises:
+            InvalidInput: the shapes differ, or an id is none of the classes.
+        """
+        if truth.shape != predicted.shape:
+            raise InvalidInput(
+                f"a prediction has shape {predicted.shape} but its truth has {truth.shape}",
+                "Predict label maps of the image's own size",
+            )
+        labelled = truth != self.ignore_id
+        known, answers = truth[labelled].astype(np.int64), predicted[labelled].astype(np.int64)
+        classes = len(self.counts)
+        if known.size and max(int(known.max()), int(answers.max())) >= classes:
+            raise InvalidInput(
+                f"a label map holds an id above {classes - 1}",
+                f"Compare maps of the same {classes} classes",
+            )
+        pairs = np.bincount(known * classes + answers, minlength=classes * classes)
+        self.counts += pairs.reshape(classes, classes)
+
+    @property
+    def pixels(self) -> int:
+        """Labelled pixels counted."""
+        return int(self.counts.sum())
+
+    def iou(self) -> Tuple[Optional[float], ...]:
+        """Intersection over union of each class; None for one neither labelled nor predicted."""
+        hits = np.diag(self.counts)
+        unions = self.counts.sum(0) + self.counts.sum(1) - hits
+        return tuple(float(hit / union) if union else None for hit, union in zip(hits, unions))
+
+    def mean_iou(self) -> float:
+        """Mean of `iou` over the classes that have one.
+
+        Raises:
+            InvalidInput: nothing was counted.
+        """
+        present = [value for value in self.iou() if value is not None]
+        if not present:
+            raise InvalidInput(
+                "no labelled pixel was compared", "Evaluate images that have labelled pixels"
+            )
+        return float(np.mean(present))
+
+    def pixel_accuracy(self) -> float:
+        """Share of the labelled pixels that were predicted right; raises as `mean_iou` does."""
+        if not self.pixels:
+            raise InvalidInput(
+                "no labelled pixel was compared", "Evaluate images that have labelled pixels"
+            )
+        return float(np.trace(self.counts) / self.pixels)
