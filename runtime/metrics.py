@@ -8,10 +8,12 @@ the first failure is a number.
 from __future__ import annotations
 
 import platform
-from typing import Callable, Dict, Mapping, Optional, Tuple
+from typing import Callable, Dict, Iterator, Mapping, Optional, Tuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 from typing_extensions import Literal
 
 from runtime import __version__
@@ -276,4 +278,19 @@ class Metrics:
     def exposition(self, accept: str = "") -> Tuple[bytes, str]:
         """Everything in the format that an Accept header asks for, and its media type."""
         encode, media_type = choose_encoder(accept)
-        return encode(self._registry), media_type
+        return encode(_WithoutCreationTimes(self._registry)), media_type
+
+
+class _WithoutCreationTimes(Collector):
+    """A registry less the `_created` series, which would double what every scrape stores.
+
+    The client library can only be told so for the whole process.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterator[Metric]:
+        for family in self._registry.collect():
+            family.samples = [s for s in family.samples if not s.name.endswith("_created")]
+            yield family
