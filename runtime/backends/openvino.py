@@ -171,4 +171,5 @@ def _cores() -> int:
 
 def _reason(error: RuntimeError) -> str:
     """The last line of OpenVINO's message; those before it are places in its own source."""
-    return [line for line in str(error).splitlines() if line.strip()][-1]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else "it gives no reason"

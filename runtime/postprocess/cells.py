@@ -109,8 +109,9 @@ class CellPicture:
         rows, columns = self.rows.picks, self.columns.picks
         if not (self.rows.gapless and self.columns.gapless):
             return picked(self._pixels, rows, columns)
-        used = self._pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        return used.copy()
+        used = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        copied: np.ndarray = self._pixels[used].copy()
+        return copied
 
     def corners(self, down: np.ndarray, across: np.ndarray) -> List[np.ndarray]:
         """Flat indices of the samples above left, above right, below left, below right of cells."""

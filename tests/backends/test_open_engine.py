@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import runtime.backends
+from runtime.backends import open_engine
+from runtime.errors import EngineRefused
+from tests.engines import fake_build, small_manifest
+
+ARTEFACT = Path("artefact")
+
+
+@pytest.mark.parametrize(("mode", "slots"), [("latency", 1), ("throughput", 2)])
+def test_the_fake_engine_needs_no_artefact(mode: runtime.backends.Mode, slots: int) -> None:
+    with open_engine(small_manifest(), fake_build(), ARTEFACT, mode) as engine:
+        assert len(engine.slots) == slots
+
+
+def test_openvino_is_chosen_without_reading_anything() -> None:
+    pytest.importorskip("openvino")
+    build = fake_build().model_copy(update={"backend": "openvino"})
+    engine = open_engine(small_manifest(), build, ARTEFACT)
+    assert type(engine).__name__ == "OpenVinoEngine"
+
+
+def test_a_missing_library_is_named_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime.backends, "find_spec", lambda _name: None)
+    build = fake_build().model_copy(update={"backend": "openvino"})
+    with pytest.raises(EngineRefused, match=r"OpenVINO, which is not installed.*pip install"):
+        open_engine(small_manifest(), build, ARTEFACT)
+
+
+def test_a_plan_is_refused_until_something_here_runs_plans() -> None:
+    build = fake_build().model_copy(update={"backend": "tensorrt"})
+    with pytest.raises(EngineRefused, match="tensorrt build"):
+        open_engine(small_manifest(), build, ARTEFACT)

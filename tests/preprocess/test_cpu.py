@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from typing import Tuple
+
+import numpy as np
+import pytest
+
+from runtime.geometry import place
+from runtime.manifest import InputSpec
+from runtime.preprocess.cpu import resize_into
+from runtime.preprocess.reference import fitted
+
+SPEC = InputSpec(height=45, width=64, mean=(0, 0, 0), std=(1, 1, 1), pad=(7, 8, 9))
+FRAMES = [(45, 64), (90, 128), (135, 192), (44, 65), (33, 47), (271, 483), (7, 5), (1, 1), (3, 500)]
+
+
+def resized(pixels: np.ndarray, spec: InputSpec) -> np.ndarray:
+    # Stale content shows where a pixel is not written.
+    out = np.full((spec.height, spec.width, 3), 123, np.uint8)
+    resize_into(pixels, out, place(pixels.shape[0], pixels.shape[1], spec), spec)
+    return out
+
+
+@pytest.mark.parametrize("geometry", ["letterbox", "stretch"])
+@pytest.mark.parametrize("size", FRAMES)
+def test_it_is_within_one_step_of_the_reference(size: Tuple[int, int], geometry: str) -> None:
+    spec = SPEC.model_copy(update={"geometry": geometry})
+    noise = np.random.default_rng(size).integers(0, 256, (*size, 3), dtype=np.uint8)
+    difference = resized(noise, spec) - fitted(noise, spec)
+    assert np.abs(difference).max() <= 1
+
+
+def test_a_frame_of_the_model_s_size_is_taken_as_it_is() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (45, 64, 3), dtype=np.uint8)
+    assert (resized(noise, SPEC) == noise).all()
+
+
+def test_a_view_into_a_larger_picture_is_read_through_its_strides() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    view = picture[10:190:2, 20:180, ::-1]
+    assert (resized(view, SPEC) == resized(view.copy(), SPEC)).all()
+
+
+def test_padding_is_written_again_after_a_frame_of_another_shape() -> None:
+    out = np.zeros((45, 64, 3), np.uint8)
+    white = np.full((20, 64, 3), 255, np.uint8)
+    for frame in (white.transpose(1, 0, 2), white):
+        resize_into(frame, out, place(frame.shape[0], frame.shape[1], SPEC), SPEC)
+    placement = place(20, 64, SPEC)
+    assert (out[placement.rows] == 255).all()
+    out[placement.rows] = (9, 8, 7)
+    assert (out == (9, 8, 7)).all()
