@@ -1,4 +1,4 @@
-"""Waiting for something to become true: the tests' only clock."""
+"""Time in tests: waiting for something to become true, and a clock that stands still."""
 
 from __future__ import annotations
 
@@ -15,3 +15,13 @@ def wait_until(condition: Callable[[], bool], timeout: float = GENEROUS) -> None
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout:g} s"
         time.sleep(0.005)
+
+
+class Clock:
+    """A clock that shows what a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now

@@ -12,7 +12,6 @@ from runtime.sources.gstreamer import csi_pipeline
 # FFmpeg's own analysis of a stream takes up to 2 s; below that, OpenCV 4.5 claims success and then
 # delivers nothing.
 OPEN_TIMEOUT_MS = 5000
-READ_TIMEOUT_MS = 3000
 
 
 def open_capture(address: Address) -> cv2.VideoCapture:
@@ -30,10 +29,10 @@ def open_capture(address: Address) -> cv2.VideoCapture:
 
 
 def _network(address: Address) -> cv2.VideoCapture:
-    # The timeouts are honoured only where the FFmpeg backend is asked for by name.
-    timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS]
-    timeouts += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS]
-    capture = cv2.VideoCapture(address.target, cv2.CAP_FFMPEG, timeouts)
+    # The timeout is honoured only where the FFmpeg backend is asked for by name. That of reading
+    # stays at its 30 s: the parent knows the camera's rhythm, and sees silence much sooner.
+    timeout = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS]
+    capture = cv2.VideoCapture(address.target, cv2.CAP_FFMPEG, timeout)
     if not capture.isOpened():
         raise SourceLost(
             f"{without_credentials(address.target)} does not answer with a video stream",

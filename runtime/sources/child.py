@@ -72,9 +72,7 @@ def _capture(uri: str, link: socket.socket, ring: FrameRing) -> None:
         decoded, pixels = capture.retrieve()
         undecoded = 0 if decoded else undecoded + 1
         if undecoded > MOST_UNDECODED:
-            raise _lost(
-                uri, f"sent {undecoded} frames in a row that cannot be decoded", "undecodable"
-            )
+            raise _lost(uri, f"sent {undecoded} undecodable frames in a row", "undecodable")
         if decoded:
             ring.write(index, pixels)
             height, width = pixels.shape[:2]

@@ -167,12 +167,16 @@ class LiveSource:
     def _fault(self, failure: Failed) -> SourceFailed:
         if not failure.reason:
             return SourceFailed(failure.problem, failure.cure)
-        reason, cure = cast(LossReason, failure.reason), failure.cure
-        complaint = self._process.complaint()
+        reason = cast(LossReason, failure.reason)
         if reason == "timeout":
-            for sign, diagnosed, remedy in _DIAGNOSES:
-                if re.search(rf"\b{sign}\b", complaint):
-                    reason, cure = diagnosed, remedy
-                    break
+            return self._diagnosed(failure)
+        return SourceLost(failure.problem, failure.cure, reason)
+
+    def _diagnosed(self, failure: Failed) -> SourceLost:
+        """Why an address did not answer, as far as FFmpeg said it."""
+        complaint = self._process.complaint()
         problem = f"{failure.problem} ({complaint})" if complaint else failure.problem
-        return SourceLost(problem, cure, reason)
+        for sign, reason, cure in _DIAGNOSES:
+            if re.search(rf"\b{sign}\b", complaint):
+                return SourceLost(problem, cure, reason)
+        return SourceLost(problem, failure.cure, "timeout")

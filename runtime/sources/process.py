@@ -26,10 +26,13 @@ from runtime.sources.ring import (
 
 # What FFmpeg must be told in the environment, before it is loaded. TCP, because lost UDP packets
 # become grey smears. Half a second of analysis instead of two. One thread, because FFmpeg's frame
-# threads each hold a frame back: eight of them add seven frames, 0.47 s at 15 fps.
+# threads each hold a frame back: eight of them add seven frames, 0.47 s at 15 fps. Warnings on
+# stderr, because HTTP's 401 and 404 are no more than that to FFmpeg.
 FFMPEG = (
     "OPENCV_FFMPEG_CAPTURE_OPTIONS=rtsp_transport;tcp|analyzeduration;500000",
     "OPENCV_FFMPEG_THREADS=1",
+    "OPENCV_FFMPEG_LOGLEVEL=24",
+    "OPENCV_FFMPEG_SKIP_LOG_CALLBACK=1",
 )
 KILL_SECONDS = 1.0
 REMEMBERED = 4096
