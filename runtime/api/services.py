@@ -5,14 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Mapping
 
-from typing_extensions import Literal
+from typing_extensions import Literal, Protocol
 
-from runtime.api.streams import LiveStream
+from runtime.broadcast import Broadcast
 from runtime.config import ServeSettings
 from runtime.health import Health
 from runtime.manifest import Build, EngineManifest
 from runtime.metrics import Metrics
+from runtime.result import StreamResult
+from runtime.status import StreamStatus
 from runtime.worker import Worker
+
+
+class LiveStream(Protocol):
+    """A stream as HTTP sees it."""
+
+    @property
+    def broadcast(self) -> Broadcast[StreamResult]:
+        """Where its results can be watched."""
+
+    def status(self) -> StreamStatus:
+        """How it is."""
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from fastapi import FastAPI, Query, Request
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
-from typing_extensions import Annotated, Protocol
+from typing_extensions import Annotated
 
 from runtime.api.errors import NotFound, error_responses
 from runtime.api.query import MaskQuery
-from runtime.api.services import Services
+from runtime.api.services import LiveStream, Services
 from runtime.broadcast import Broadcast
 from runtime.formats import FORMATS
 from runtime.result import StreamResult
@@ -24,17 +24,6 @@ Opacity = Annotated[
     Optional[float],
     Query(ge=0, le=1, description="cover of the mask's colours; the stream's own unless given"),
 ]
-
-
-class LiveStream(Protocol):
-    """A stream as HTTP sees it."""
-
-    @property
-    def broadcast(self) -> Broadcast[StreamResult]:
-        """Where its results can be watched."""
-
-    def status(self) -> StreamStatus:
-        """How it is."""
 
 
 class StreamList(BaseModel):

@@ -1,0 +1,109 @@
+"""The real HTTP server around a worker whose engine the tests steer."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional
+
+import cv2
+import httpx
+import numpy as np
+from prometheus_client import CollectorRegistry
+
+from runtime.api.app import create_app
+from runtime.api.services import LiveStream, Services
+from runtime.config import load_settings
+from runtime.errors import EngineFailed
+from runtime.health import Health, KnownPicture
+from runtime.http_server import HttpServer
+from runtime.metrics import Metrics
+from runtime.worker import Worker
+from tests.engines import fake_build, segmenters, small_manifest
+
+FRAME_HEIGHT, FRAME_WIDTH = 20, 40
+
+
+@dataclass
+class Parts:
+    """What a test wants to be different.
+
+    Attributes:
+        slots: of the engine.
+        before_run: called by every slot before it computes.
+        streams: by id.
+        picture: the known one.
+        settings: of the daemon, as flags.
+    """
+
+    slots: int = 1
+    before_run: Callable[[], None] = lambda: None
+    streams: Mapping[str, LiveStream] = field(default_factory=dict)
+    picture: Optional[KnownPicture] = None
+    settings: Dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server at work, and everything behind it."""
+
+    client: httpx.Client
+    worker: Worker
+    health: Health
+    registry: CollectorRegistry
+    failures: List[EngineFailed]
+
+    def value(self, name: str, **labels: str) -> Optional[float]:
+        return self.registry.get_sample_value(f"swiftnet_{name}", labels)
+
+    def work(self, result: str) -> Optional[float]:
+        return self.value("inference_requests_total", source="http", result=result)
+
+    def answers(self, route: str, code: str, method: str = "GET") -> Optional[float]:
+        return self.value("http_requests_total", route=route, method=method, code=code)
+
+
+@contextmanager
+def served(parts: Optional[Parts] = None) -> Iterator[Served]:
+    parts = parts or Parts()
+    settings = load_settings({"engine": "unused", **parts.settings}, environ={})
+    registry = CollectorRegistry()
+    failures: List[EngineFailed] = []
+    metrics = Metrics(registry)
+    inside = segmenters(parts.slots, parts.before_run)
+    with HttpServer("127.0.0.1", 0) as server, Worker(
+        inside, settings.queue_capacity, metrics, failures.append
+    ) as worker:
+        health = Health(worker, parts.picture, settings.canary_seconds, metrics)
+        services = Services(
+            settings=settings,
+            manifest=small_manifest(),
+            build=fake_build(),
+            mode="throughput",
+            slots=parts.slots,
+            worker=worker,
+            health=health,
+            streams=parts.streams,
+            metrics=metrics,
+        )
+        server.start(create_app(services), on_death=lambda: None)
+        with httpx.Client(base_url=server.url, timeout=20) as client:
+            yield Served(client, worker, health, registry, failures)
+        health.drain()
+
+
+def half_bright() -> np.ndarray:
+    """A picture that is dark on the left and bright on the right."""
+    picture = np.zeros((FRAME_HEIGHT, FRAME_WIDTH, 3), np.uint8)
+    picture[:, FRAME_WIDTH // 2 :] = 255
+    return picture
+
+
+def encoded(picture: np.ndarray, kind: str = ".png") -> bytes:
+    done, data = cv2.imencode(kind, picture)
+    assert done
+    return data.tobytes()
+
+
+def image(kind: str = ".png") -> bytes:
+    return encoded(half_bright(), kind)
