@@ -6,7 +6,6 @@ have seen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Iterator, List, Tuple
 
 import numpy as np
@@ -14,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from runtime.builder.augment import Augmentation, random_view
+from runtime.builder.devices import Place
 from runtime.builder.fitting import FittedPictures
 from runtime.builder.schedule import TrainingSettings
 from runtime.errors import InvalidInput
@@ -24,19 +24,6 @@ Batch = Tuple[Tensor, Tensor]
 """Images (batch, 3, *crop) uint8 RGB and labels (batch, *crop) uint8."""
 
 ORDER, VIEW = 0, 1  # keep the two streams of random numbers apart
-
-
-@dataclass(frozen=True)
-class Place:
-    """Which of the processes that train together this one is.
-
-    Attributes:
-        rank: from 0.
-        ranks: their number.
-    """
-
-    rank: int = 0
-    ranks: int = 1
 
 
 def steps_per_epoch(pictures: int, batch: int) -> int:

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, Tuple
 
 import torch
-from torch import distributed
 
 from runtime.builder.card import TrainingCard
 from runtime.builder.checkpoint import save_checkpoint
 from runtime.builder.dataset import SegmentationDataset
+from runtime.builder.devices import joined
 from runtime.builder.evaluate import EvaluationReport, ModelPredictor, evaluate
 from runtime.builder.plots import write_confusion
 from runtime.builder.progress import Measure, Narrator
 from runtime.builder.swiftnet import SwiftNet
 from runtime.builder.training import RunOptions, Step, Training
 from runtime.builder.training_plan import TrainingPlan, input_spec, pictures, start
-from runtime.errors import InvalidConfig
 from runtime.manifest import ClassesSpec, InputSpec
 
 CHECKPOINT_NAME = "checkpoint.pt"
 REPORT_NAME = "report.json"
 CONFUSION_NAME = "confusion.png"
-DEVICES = ("auto", "cpu", "cuda")
 PATHS = {"dataset", "imagenet", "init"}
 
 
@@ -66,17 +62,17 @@ def run_train(plan: TrainingPlan, folder: Path, options: TrainingOptions) -> Pat
         InvalidConfig: the network or the device does not exist.
         BuildFailed: TensorBoard was asked for and is not installed.
     """
-    with _together(options.device) as (device, leads):
+    with joined(options.device) as place:
         learnt, held = pictures(plan)
         begun = start(plan, learnt)
         spec = input_spec(plan, learnt, begun.model.architecture)
-        run = RunOptions(device, options.workers, options.save_every)
-        training = Training(plan.settings, begun.model, learnt, spec, run)
-        if not leads:
+        run = RunOptions(options.workers, options.save_every)
+        training = Training(plan.settings, begun.model, learnt, spec, run, place)
+        if not place.leads:
             training.run(folder, _keep_quiet)
             return folder / CHECKPOINT_NAME
         folder.mkdir(parents=True, exist_ok=True)
-        measure = None if held is None else _measure(held, spec, device)
+        measure = None if held is None else _measure(held, spec, place.device)
         with Narrator(folder, measure, options.measure_every, options.tensorboard) as narrator:
             trained = training.run(folder, narrator)
             report = narrator.measured(training.steps, trained)
@@ -117,34 +113,3 @@ def _classes_spec(dataset: SegmentationDataset) -> ClassesSpec:
     return ClassesSpec(
         names=list(classes.names), palette=list(classes.palette), ignore_id=classes.ignore_id
     )
-
-
-@contextmanager
-def _together(wanted: str) -> Iterator[Tuple[torch.device, bool]]:
-    """This process's device, and whether it leads; under torchrun, joined with the others."""
-    kind = _device_kind(wanted)
-    if not distributed.is_torchelastic_launched():
-        yield torch.device(kind), True
-        return
-    distributed.init_process_group("nccl" if kind == "cuda" else "gloo")
-    try:
-        rank = distributed.get_rank()
-        if kind == "cpu":
-            yield torch.device("cpu"), rank == 0
-        else:
-            yield torch.device("cuda", rank % torch.cuda.device_count()), rank == 0
-    finally:
-        distributed.destroy_process_group()
-
-
-def _device_kind(wanted: str) -> str:
-    if wanted not in DEVICES:
-        raise InvalidConfig(f"there is no device {wanted!r}", f"Use one of {', '.join(DEVICES)}")
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise InvalidConfig(
-            "device cuda was asked for but PyTorch finds no CUDA device here",
-            "Use --device cpu, or install a PyTorch with CUDA on a machine that has a GPU",
-        )
-    if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return wanted

@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, ContextManager, Dict, List, Optional, Tuple
 
 import numpy as np
 import torch
-from torch import Tensor, distributed, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor, nn
 
-from runtime.builder.batches import Place, RandomViews, Visits, batches, steps_per_epoch
+from runtime.builder.batches import RandomViews, Visits, batches, steps_per_epoch
 from runtime.builder.dataset import SegmentationDataset
+from runtime.builder.devices import Place
 from runtime.builder.ema import WeightAverage
 from runtime.builder.fitting import FittedPictures
 from runtime.builder.loss import boundary_weights, pixel_losses, summed_loss
@@ -33,13 +33,11 @@ class RunOptions:
     """How a training runs, without any effect on its result.
 
     Attributes:
-        device: where it runs.
         workers: processes that prepare batches, 0 for this one.
         save_every: seconds between saved states.
         cache_bytes: memory for decoded pictures.
     """
 
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     workers: int = 0
     save_every: float = 120.0
     cache_bytes: int = 1 << 30
@@ -78,6 +76,7 @@ class Training:
         pictures: to learn from.
         spec: the model's input; pictures are brought to its geometry as in serving.
         options: how to run.
+        place: this process among those that train together.
     """
 
     def __init__(
@@ -87,20 +86,22 @@ class Training:
         pictures: SegmentationDataset,
         spec: InputSpec,
         options: RunOptions,
+        place: Place,
     ) -> None:
         self.settings = settings
         self.options = options
+        self.place = place
         self.pictures = FittedPictures(pictures, spec, options.cache_bytes)
         self.per_epoch = steps_per_epoch(len(pictures), settings.batch)
         self.steps = settings.epochs * self.per_epoch
         self.fingerprint = _fingerprint(settings, model, pictures, spec)
         # Channels last is what convolutions on the CPU and on tensor cores are fastest with.
-        model = model.to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model = model.to(memory_format=torch.channels_last).to(place.device)  # type: ignore[call-overload]
         self.state = TrainingState(
             model,
             _optimiser(model, settings),
             WeightAverage(model, settings.ema) if settings.ema else None,
-            torch.amp.GradScaler(options.device.type, enabled=settings.precision == "fp16"),
+            torch.amp.GradScaler(place.device.type, enabled=settings.precision == "fp16"),
         )
         self._class_weights: Optional[Tensor] = None
 
@@ -121,17 +122,16 @@ class Training:
         self.state.restore(folder, self.fingerprint)
         self.pictures.fill()
         self._class_weights = _class_weights(self.pictures, self.settings.rarity)
-        place = _place()
-        network = _shared(self.state.model, self.options.device)
+        network = self.place.shared(self.state.model)
         views = RandomViews(self.pictures, self.settings.augmentation, self.settings.seed)
-        visits = Visits(len(self.pictures), self.settings, self.state.step, place)
+        visits = Visits(len(self.pictures), self.settings, self.state.step, self.place)
         saved_at = time.monotonic()
         for images, labels in batches(views, visits, self.options.workers):
             listener(self._step(network, images, labels))
-            if place.rank == 0 and time.monotonic() - saved_at > self.options.save_every:
+            if self.place.leads and time.monotonic() - saved_at > self.options.save_every:
                 self.state.save(folder, self.fingerprint)
                 saved_at = time.monotonic()
-        if place.rank == 0:
+        if self.place.leads:
             self.state.save(folder, self.fingerprint)
         return self.state.result()
 
@@ -142,9 +142,9 @@ class Training:
             group["lr"] = rate * group["share"]
         # A listener may have evaluated the model.
         network.train()
-        device = self.options.device
+        device = self.place.device
         total, count = self._loss(network, images.to(device), labels.to(device))
-        loss = total / _mean_over_devices(count)
+        loss = total / self.place.mean(count).clamp_min(1)
         state.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(state.scaler.scale(loss))
         state.scaler.step(state.optimiser)
@@ -159,7 +159,7 @@ class Training:
         """The summed loss of a batch and its labelled pixels."""
         settings, ignore_id = self.settings, self.pictures.dataset.classes.ignore_id
         image = self.state.model.normalise(images.float())
-        with _autocast(settings.precision, self.options.device):
+        with _autocast(settings.precision, self.place.device):
             logits = network(image.contiguous(memory_format=torch.channels_last))
         full = nn.functional.interpolate(
             logits.float(), labels.shape[1:], mode="bilinear", align_corners=False
@@ -219,31 +219,3 @@ def _fingerprint(
         digest.update(key.encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-def _place() -> Place:
-    if distributed.is_available() and distributed.is_initialized():
-        return Place(distributed.get_rank(), distributed.get_world_size())
-    return Place()
-
-
-def _shared(model: nn.Module, device: torch.device) -> nn.Module:
-    """The model, its gradients averaged over the processes that train together."""
-    if _place().ranks == 1:
-        return model
-    devices = [device] if device.type == "cuda" else None
-    return DistributedDataParallel(model, device_ids=devices, gradient_as_bucket_view=True)
-
-
-def _mean_over_devices(count: Tensor) -> Tensor:
-    """The mean count of the devices, at least 1; float32.
-
-    A loss divided by it has gradients that average to those of the mean over the whole batch, also
-    where the devices see different numbers of labelled pixels.
-    """
-    mean = count.float()
-    ranks = _place().ranks
-    if ranks > 1:
-        distributed.all_reduce(mean)
-        mean = mean / ranks
-    return mean.clamp_min(1)
