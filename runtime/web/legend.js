@@ -49,7 +49,7 @@ export function showShares(list, classes, shares) {
     const share = shares.get(entry.id);
     const row = list.children[index];
     row.querySelector("span:last-of-type").textContent = share === undefined ? "" : percent(share);
-    row.querySelector("u").style.width = percent(share ?? 0);
+    row.querySelector("u").style.width = `${100 * (share ?? 0)}%`;
   });
 }
 

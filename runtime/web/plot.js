@@ -54,7 +54,7 @@ export class Plot {
     context.stroke();
     context.fillStyle = style.getPropertyValue("--muted");
     context.font = "10px system-ui";
-    context.textAlign = "right";
-    context.fillText(top.toFixed(top < 10 ? 1 : 0), width, 9);
+    context.textAlign = "left";
+    context.fillText(top.toFixed(top < 10 ? 1 : 0), 0, 9);
   }
 }
