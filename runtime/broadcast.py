@@ -98,8 +98,9 @@ class Broadcast(Generic[T]):
         """A new viewer, who sees the newest value at once; leave by ending its `with` block.
 
         Args:
-            notify: called on the publisher's thread after each delivery and at the end; for viewers
-                that cannot wait in `take`, such as coroutines. It must return at once.
+            notify: called after each delivery and at the end, on whichever thread that happens, the
+                first time perhaps before this returns; for viewers that cannot wait in `take`, such
+                as coroutines. It must return at once.
         """
         viewer: Viewer[T] = Viewer(self._remove, notify)
         with self._lock:

@@ -13,6 +13,8 @@ from functools import partial
 from types import TracebackType
 from typing import Callable, Optional, Type
 
+from typing_extensions import Self
+
 from runtime.broadcast import Broadcast
 from runtime.config import StreamSettings
 from runtime.errors import RuntimeFault, SourceFailed
@@ -87,7 +89,7 @@ class Stream:
         # A daemon thread: a file system that hangs must not keep the process alive.
         self._thread = threading.Thread(target=self._run, name=f"stream-{self.id}", daemon=True)
 
-    def __enter__(self) -> Stream:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

@@ -1,0 +1,367 @@
+"""Streams on a real worker: nothing lost from files, fresh frames from cameras, always in order."""
+
+from __future__ import annotations
+
+import random
+import socket
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Callable, Iterator, List
+
+import cv2
+import numpy as np
+import pytest
+from typing_extensions import get_args
+
+from runtime.config import StreamSettings
+from runtime.errors import EngineFailed, InvalidInput
+from runtime.metrics import DROP_REASONS, RECONNECT_REASONS, STREAM_STATES, Metrics
+from runtime.pace import Backoff
+from runtime.result import StreamResult
+from runtime.sources import LossReason
+from runtime.status import StreamState, StreamStatus
+from runtime.stream import PATIENCE, Stream
+from runtime.worker import Worker
+from tests.engines import Gate, broken, segmenters
+from tests.processes import maps_frames, open_descriptors
+from tests.sources.mjpeg_camera import SECRET, MjpegCamera
+from tests.waiting import wait_until
+
+PICTURES = 24
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder whose pictures are dark and bright in turn."""
+    for number in range(PICTURES):
+        picture = np.full((32, 64, 3), 255 * (number % 2), np.uint8)
+        cv2.imwrite(str(tmp_path / f"{number}.png"), picture)
+    return tmp_path
+
+
+class Watched(Stream):
+    """A stream that keeps all its results, on the thread that publishes them."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.results: List[StreamResult] = []
+        self._viewer = self.broadcast.subscribe(notify=self._keep)
+
+    def _keep(self) -> None:
+        result = self._viewer.take()
+        if result is not None:
+            self.results.append(result)
+
+
+def stream_of(uri: object, wake: Callable[[], None] = lambda: None, **settings: Any) -> Watched:
+    quick = Backoff(first=0.02, longest=0.1)
+    return Watched(StreamSettings(id="cam0", uri=str(uri), **settings), wake, Metrics(), quick)
+
+
+@contextmanager
+def running(
+    uri: object, before_run: Callable[[], None] = lambda: None, **settings: Any
+) -> Iterator[Watched]:
+    """A stream on a worker with two slots."""
+    with Worker(segmenters(2, before_run), 4, Metrics()) as worker:
+        stream = stream_of(uri, worker.wake, **settings)
+        worker.attach(stream)
+        with stream:
+            yield stream
+        worker.detach(stream)
+
+
+def wait_for_state(stream: Stream, state: StreamState) -> StreamStatus:
+    wait_until(lambda: stream.status().state == state)
+    return stream.status()
+
+
+def nothing_unaccounted(status: StreamStatus) -> bool:
+    return status.frames.captured == status.frames.processed + sum(status.dropped.values())
+
+
+# ---- files --------------------------------------------------------------------------------------
+
+
+def test_every_frame_of_a_file_comes_out_once_and_in_order(pictures: Path) -> None:
+    # Slots that take now longer, now shorter finish in another order than they began.
+    chance = random.Random(5)
+    with running(pictures, lambda: time.sleep(chance.random() / 500)) as stream:
+        status = wait_for_state(stream, "FINISHED")
+    assert [result.frame.number for result in stream.results] == list(range(PICTURES))
+    assert [int(result.labels.labels[0, 0]) for result in stream.results] == [0, 1] * (
+        PICTURES // 2
+    )
+    assert status.frames.captured == status.frames.processed == PICTURES
+    assert sum(status.dropped.values()) == 0
+    assert stream.broadcast.newest() is stream.results[-1]
+
+
+def test_a_file_waits_for_a_slow_engine(pictures: Path) -> None:
+    gate = Gate()
+    with running(pictures, gate) as stream:
+        gate.wait_for(slots=2)
+        assert stream.status().state == "RUNNING"
+        gate.open()
+        wait_for_state(stream, "FINISHED")
+    assert len(stream.results) == PICTURES
+
+
+def test_a_file_that_breaks_off_fails_after_what_could_be_read(pictures: Path) -> None:
+    (pictures / "5.png").write_bytes(b"no picture")
+    with running(pictures) as stream:
+        status = wait_for_state(stream, "FAILED")
+        wait_until(lambda: len(stream.results) == 5)
+    assert "5.png" in (status.last_error or "")
+    assert status.reconnects == 0
+
+
+def test_a_frame_that_the_engine_cannot_do_is_counted_and_the_next_ones_come(
+    pictures: Path,
+) -> None:
+    with stream_of(pictures) as stream:
+        good, bad = segmenters(2)[0], segmenters(1, broken)[0]
+        for segmenter in [good, bad] + [good] * (PICTURES - 2):
+            work = taken(stream)
+            if segmenter is bad:
+                with pytest.raises(EngineFailed):
+                    work(segmenter)
+            else:
+                work(segmenter)
+        status = wait_for_state(stream, "FINISHED")
+    assert [r.frame.number for r in stream.results] == [0, *range(2, PICTURES)]
+    assert status.dropped["engine_error"] == 1
+    assert "fell off the bus" in (status.last_error or "")
+
+
+def taken(stream: Stream) -> Callable[[Any], None]:
+    """The next work of a stream without a worker, as soon as there is some."""
+    work: List[Callable[[Any], None]] = []
+
+    def take() -> bool:
+        offered = stream.take()
+        if offered is not None:
+            work.append(offered)
+        return bool(work)
+
+    wait_until(take)
+    return work[0]
+
+
+def test_a_file_that_loops_goes_on_at_its_rate_and_its_numbers_grow(pictures: Path) -> None:
+    for surplus in range(3, PICTURES):
+        (pictures / f"{surplus}.png").unlink()
+    with running(pictures, loop=True) as stream:
+        wait_until(lambda: len(stream.results) >= 7)
+        status = stream.status()
+    numbers = [result.frame.number for result in stream.results]
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] >= 6
+    assert (status.state, status.reconnects) == ("RUNNING", 0)
+    # Seven frames of a folder, at 15 per second.
+    assert stream.results[6].frame.captured_at - stream.results[0].frame.captured_at > 5 / 15
+
+
+def test_a_file_may_be_slowed_down_without_loss(pictures: Path) -> None:
+    with running(pictures, max_fps=200) as stream:
+        wait_for_state(stream, "FINISHED")
+    assert len(stream.results) == PICTURES
+    captured = [result.frame.captured_at for result in stream.results]
+    assert captured[-1] - captured[0] > 0.9 * (PICTURES - 1) / 200
+
+
+# ---- cameras ------------------------------------------------------------------------------------
+
+
+def test_a_camera_s_newest_frame_wins_and_the_rest_is_counted() -> None:
+    gate = Gate()
+    with running("synthetic:64x32@500", gate) as stream:
+        gate.wait_for(slots=2)
+        wait_until(lambda: stream.status().dropped["superseded"] > 50)
+        gate.open()
+        wait_until(lambda: len(stream.results) >= 5)
+    numbers = [result.frame.number for result in stream.results]
+    assert numbers[2] > numbers[1] + 50
+    assert numbers == sorted(set(numbers))
+    assert nothing_unaccounted(stream.status())
+
+
+def test_a_camera_s_rate_can_be_limited() -> None:
+    with running("synthetic:64x32@500", max_fps=50) as stream:
+        wait_until(lambda: len(stream.results) >= 10)
+    seconds = stream.results[-1].frame.captured_at - stream.results[0].frame.captured_at
+    assert (len(stream.results) - 1) / seconds < 55
+    assert stream.status().dropped["max_fps"] > 0
+    assert nothing_unaccounted(stream.status())
+
+
+def test_a_result_that_a_slot_holds_back_too_long_is_given_up() -> None:
+    with stream_of("synthetic:64x32@500") as stream:
+        segmenter = segmenters()[0]
+        late = taken(stream)
+        for _ in range(PATIENCE + 1):
+            taken(stream)(segmenter)
+        assert len(stream.results) == PATIENCE + 1
+        late(segmenter)
+        assert len(stream.results) == PATIENCE + 1
+        assert stream.status().dropped["stale"] == 1
+
+
+def test_a_picture_is_safe_from_the_next_frame_of_its_slot() -> None:
+    with stream_of("synthetic:64x32@500") as stream:
+        segmenter = segmenters()[0]
+        taken(stream)(segmenter)
+        first = stream.broadcast.newest()
+        assert first is not None
+        before = first.picture.copy()
+        taken(stream)(segmenter)
+        assert (first.picture == before).all()
+
+
+def test_a_camera_that_is_not_there_yet_is_tried_until_it_is() -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        port = reserved.getsockname()[1]
+        uri = f"http://viewer:{SECRET}@127.0.0.1:{port}/cam.mjpg"
+        with running(uri) as stream:
+            wait_until(lambda: stream.status().reconnects >= 2)
+            waiting = stream.status()
+            reserved.close()
+            with MjpegCamera(port):
+                wait_for_state(stream, "RUNNING")
+    assert "refused" in (waiting.last_error or "")
+    assert SECRET not in waiting.model_dump_json()
+
+
+def test_a_camera_that_hangs_up_is_connected_again_and_its_numbers_grow() -> None:
+    with MjpegCamera() as camera, running(camera.uri) as stream:
+        wait_until(lambda: len(stream.results) >= 3)
+        last = stream.results[-1].frame.number
+        camera.hang_up()
+        wait_until(lambda: camera.connections == 2 and stream.status().state == "RUNNING")
+        so_far = len(stream.results)
+        wait_until(lambda: len(stream.results) > so_far)
+        status = stream.status()
+    numbers = [result.frame.number for result in stream.results]
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] > last
+    assert status.reconnects == 1
+    assert nothing_unaccounted(stream.status())
+
+
+def test_a_camera_that_falls_silent_is_stalled_until_it_speaks_again() -> None:
+    with MjpegCamera() as camera, running(camera.uri) as stream:
+        wait_until(lambda: stream.status().frames.processed >= 5)
+        camera.freeze()
+        wait_for_state(stream, "STALLED")
+        camera.thaw()
+        wait_for_state(stream, "RUNNING")
+    assert stream.status().reconnects == 0
+
+
+# ---- stopping -----------------------------------------------------------------------------------
+
+
+def silent_server() -> socket.socket:
+    """Accepts connections and says nothing."""
+    server = socket.socket()
+    server.bind(("127.0.0.1", 0))
+    server.listen()
+    return server
+
+
+def assert_stops(stream: Stream, state: StreamState = "STOPPED") -> None:
+    started = time.monotonic()
+    stream.stop(timeout=2.0)
+    assert time.monotonic() - started < 2.0
+    assert stream.status().state == state
+    assert stream.take() is None
+    assert not any(thread.name == "stream-cam0" for thread in threading.enumerate())
+    with stream.broadcast.subscribe() as viewer:
+        assert viewer.closed
+
+
+def test_a_stream_that_never_started_stops() -> None:
+    assert_stops(stream_of("synthetic:8x8@1"))
+
+
+def test_a_stream_stops_while_it_connects() -> None:
+    with silent_server() as server:
+        stream = stream_of(f"http://127.0.0.1:{server.getsockname()[1]}/cam.mjpg")
+        stream.start()
+        with server.accept()[0]:
+            assert stream.status().state == "CONNECTING"
+            assert_stops(stream)
+
+
+def test_a_stream_stops_while_it_waits_to_try_again() -> None:
+    settings = StreamSettings(id="cam0", uri="usb:/dev/video-unplugged")
+    stream = Stream(settings, lambda: None, Metrics(), Backoff(first=600, longest=600))
+    stream.start()
+    wait_for_state(stream, "BACKOFF")
+    assert_stops(stream)
+
+
+def test_a_stream_stops_while_it_runs_and_leaves_nothing_behind() -> None:
+    with MjpegCamera() as camera:
+        before = open_descriptors()
+        stream = stream_of(camera.uri)
+        stream.start()
+        wait_for_state(stream, "RUNNING")
+        assert maps_frames()
+        assert_stops(stream)
+        assert not maps_frames()
+        wait_until(lambda: open_descriptors() == before)
+
+
+def test_a_stream_stops_while_it_is_stalled() -> None:
+    with MjpegCamera() as camera:
+        stream = stream_of(camera.uri)
+        stream.start()
+        wait_until(lambda: stream.status().frames.captured >= 5)
+        camera.freeze()
+        wait_for_state(stream, "STALLED")
+        assert_stops(stream)
+
+
+def test_a_file_stops_while_it_waits_for_the_engine(pictures: Path) -> None:
+    stream = stream_of(pictures)
+    stream.start()
+    wait_until(lambda: stream.status().frames.captured > 2)
+    assert_stops(stream)
+    assert nothing_unaccounted(stream.status())
+
+
+def test_a_stream_that_finished_or_failed_says_so_for_ever(pictures: Path) -> None:
+    with running(pictures) as finished:
+        wait_for_state(finished, "FINISHED")
+        assert_stops(finished, "FINISHED")
+    failed = stream_of(pictures / "nowhere")
+    failed.start()
+    wait_for_state(failed, "FAILED")
+    assert_stops(failed, "FAILED")
+
+
+def test_work_in_hand_when_a_stream_stops_is_dropped() -> None:
+    with stream_of("synthetic:64x32@500") as stream:
+        work = taken(stream)
+    work(segmenters()[0])
+    assert stream.broadcast.newest() is None
+    assert stream.status().dropped["shutdown"] >= 1
+    assert nothing_unaccounted(stream.status())
+
+
+# ---- what it is called --------------------------------------------------------------------------
+
+
+def test_an_address_of_no_known_form_is_refused_before_anything_starts() -> None:
+    with pytest.raises(InvalidInput, match="no known kind"):
+        stream_of("gopher://camera")
+
+
+def test_prometheus_knows_every_state_and_reason() -> None:
+    assert [state.lower() for state in get_args(StreamState)] == list(STREAM_STATES)
+    assert set(get_args(LossReason)) == set(RECONNECT_REASONS)
+    assert set(stream_of("synthetic:8x8@1").status().dropped) == set(DROP_REASONS)
