@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 from runtime import __version__
 from runtime.api import segment
 from runtime.api.engines import add_engine_routes
-from runtime.api.errors import answer_faults
+from runtime.api.errors import answer_faults, error_responses
 from runtime.api.events import add_event_routes
 from runtime.api.health import add_health_routes
 from runtime.api.observe import Observe
@@ -25,13 +25,24 @@ FAULT_CODES = ("400", "404", "406", "408", "413", "415", "499", "500", "503")
 
 
 class _Application(FastAPI):
-    """FastAPI, whose OpenAPI document knows the one route that is not FastAPI's."""
+    """FastAPI, with an OpenAPI document that tells what this daemon does."""
 
     def openapi(self) -> Dict[str, Any]:
-        document = super().openapi()
-        paths = {segment.PATH: {"post": segment.openapi_operation()}}
-        document["paths"] = {**paths, **document["paths"]}
-        return document
+        """The document, with the one route that is not FastAPI's, and with 400 for bad parameters.
+
+        FastAPI promises 422 and a body of its own.
+        """
+        if self.openapi_schema is None:
+            document = super().openapi()
+            for operations in document["paths"].values():
+                for operation in operations.values():
+                    if operation["responses"].pop("422", None):
+                        operation["responses"].update(error_responses(400))
+            for unused in ("HTTPValidationError", "ValidationError"):
+                document["components"]["schemas"].pop(unused, None)
+            segment_path = {segment.PATH: {"post": segment.openapi_operation()}}
+            document["paths"] = {**segment_path, **document["paths"]}
+        return self.openapi_schema or {}
 
 
 def create_app(services: Services) -> ASGIApp:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from http import HTTPStatus
-from typing import Any, Dict, Mapping, Optional, Tuple, Type
+from typing import Any, Dict, Mapping, Optional, Tuple, Type, Union
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -52,7 +52,7 @@ STATUS: Mapping[Type[BaseException], HTTPStatus] = {
 }
 
 
-def error_responses(*statuses: int) -> Dict[Any, Dict[str, Any]]:
+def error_responses(*statuses: int) -> Dict[Union[int, str], Dict[str, Any]]:
     """What OpenAPI shows for these statuses."""
     body = {
         "type": "object",
@@ -60,7 +60,7 @@ def error_responses(*statuses: int) -> Dict[Any, Dict[str, Any]]:
         "properties": {"error": {"type": "string", "description": "one sentence with the cure"}},
     }
     return {
-        status: {
+        str(status): {
             "description": HTTPStatus(status).phrase,
             "content": {"application/json": {"schema": body}},
         }

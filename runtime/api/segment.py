@@ -191,6 +191,6 @@ def openapi_operation() -> Dict[str, Any]:
         "requestBody": {"required": True, "content": dict.fromkeys(images, binary)},
         "responses": {
             "200": {"description": "The mask", "content": answers},
-            **{str(k): v for k, v in error_responses(400, 406, 408, 413, 415, 503).items()},
+            **error_responses(400, 406, 408, 413, 415, 503),
         },
     }
