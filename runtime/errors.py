@@ -48,6 +48,10 @@ class SourceFailed(RuntimeFault):
     """A camera, address or file that cannot be opened or stopped delivering frames."""
 
 
+class OutputFailed(RuntimeFault):
+    """A result that cannot be written where it belongs: no room, no right, or a broken encoder."""
+
+
 class BuildFailed(RuntimeFault):
     """A step of the offline builder that cannot produce its artefact."""
 

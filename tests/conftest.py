@@ -77,6 +77,7 @@ COMPONENTS: Dict[str, Component] = {
         lambda: None not in (shutil.which("prometheus"), shutil.which("promtool")),
         "apt-get install prometheus",
     ),
+    "ffmpeg": Component(lambda: shutil.which("ffmpeg") is not None, "apt-get install ffmpeg"),
     "gpu": Component(
         lambda: (
             has_module("tensorrt") and has_module("pycuda") and any(map(Path.exists, GPU_NODES))

@@ -52,7 +52,7 @@ FENCES: Dict[str, Tuple[str, ...]] = {
         "sources",
         "masks",
         "codec",
-        "video_writer",
+        "offline.video_writer",
         "preprocess.cpu",
         "postprocess.cpu",
         "builder.dataset",
