@@ -146,9 +146,11 @@ class Tally:
             self._reconnects += 1
             self._metrics.reconnecting(reason)
 
-    def erred(self, error: Exception) -> None:
-        """Keeps what went wrong last."""
-        self._last_error = str(error)
+    def erred(self, error: Exception) -> bool:
+        """Keeps what went wrong last; returns whether that is news."""
+        with self._lock:
+            before, self._last_error = self._last_error, str(error)
+            return self._last_error != before
 
     def status(
         self, identity: Tuple[str, str, bool], newest: Optional[StreamResult]

@@ -6,6 +6,7 @@ frames and segment them; results go out in the order of their frames.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from dataclasses import replace
@@ -32,11 +33,13 @@ from runtime.worker import Work
 
 # Results of a live stream that may wait for one that an engine's slot does not bring.
 PATIENCE = 8
-# A connection that lasted this long was a good one: the next pause is short again.
-HEALTHY_SECONDS = 10.0
+# A connection that brought so many frames was a good one: the next pause is short again.
+HEALTHY_FRAMES = 100
 # For pictures that are shown as a video; folders declare no rate.
 PICTURES_PER_SECOND = 15.0
 STOP_SECONDS = 2.0
+
+logger = logging.getLogger(__name__)
 
 
 class Stream:
@@ -180,22 +183,27 @@ class Stream:
             self._fail(error)
             raise
 
+    def _note(self, error: Exception) -> None:
+        # A camera that is away for a week is tried thousands of times: one line is enough.
+        if self._tally.erred(error):
+            logger.warning("stream %s: %s", self.id, error)
+
     def _fail(self, error: Exception) -> None:
-        self._tally.erred(error)
+        self._note(error)
         self._tally.entered("FAILED")
         self._sequencer.wait_until_settled()
         self.broadcast.close()
 
     def _play(self) -> None:
         while not self._stopping.is_set():
-            started = time.monotonic()
+            before = self._last_number
             try:
                 self._connect()
             except SourceLost as loss:
-                self._tally.erred(loss)
+                self._note(loss)
                 self._tally.reconnecting(loss.reason)
                 self._tally.entered("BACKOFF")
-                if time.monotonic() - started > HEALTHY_SECONDS:
+                if self._last_number - before >= HEALTHY_FRAMES:
                     self._backoff.reset()
                 self._stopping.wait(self._backoff.pause())
             else:

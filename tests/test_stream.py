@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import random
 import socket
-import threading
 import time
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, Iterator, List
 
-import cv2
-import numpy as np
 import pytest
 from typing_extensions import get_args
 
@@ -19,67 +14,26 @@ from runtime.config import StreamSettings
 from runtime.errors import EngineFailed, InvalidInput
 from runtime.metrics import DROP_REASONS, RECONNECT_REASONS, STREAM_STATES, Metrics
 from runtime.pace import Backoff
-from runtime.result import StreamResult
 from runtime.sources import LossReason
-from runtime.status import StreamState, StreamStatus
+from runtime.status import StreamState
 from runtime.stream import PATIENCE, Stream
-from runtime.worker import Worker
 from tests.engines import Gate, broken, segmenters
-from tests.processes import maps_frames, open_descriptors
 from tests.sources.mjpeg_camera import SECRET, MjpegCamera
+from tests.streams import (
+    PICTURES,
+    nothing_unaccounted,
+    running,
+    stream_of,
+    taken,
+    wait_for_state,
+    write_pictures,
+)
 from tests.waiting import wait_until
-
-PICTURES = 24
 
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """A folder whose pictures are dark and bright in turn."""
-    for number in range(PICTURES):
-        picture = np.full((32, 64, 3), 255 * (number % 2), np.uint8)
-        cv2.imwrite(str(tmp_path / f"{number}.png"), picture)
-    return tmp_path
-
-
-class Watched(Stream):
-    """A stream that keeps all its results, on the thread that publishes them."""
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.results: List[StreamResult] = []
-        self._viewer = self.broadcast.subscribe(notify=self._keep)
-
-    def _keep(self) -> None:
-        result = self._viewer.take()
-        if result is not None:
-            self.results.append(result)
-
-
-def stream_of(uri: object, wake: Callable[[], None] = lambda: None, **settings: Any) -> Watched:
-    quick = Backoff(first=0.02, longest=0.1)
-    return Watched(StreamSettings(id="cam0", uri=str(uri), **settings), wake, Metrics(), quick)
-
-
-@contextmanager
-def running(
-    uri: object, before_run: Callable[[], None] = lambda: None, **settings: Any
-) -> Iterator[Watched]:
-    """A stream on a worker with two slots."""
-    with Worker(segmenters(2, before_run), 4, Metrics()) as worker:
-        stream = stream_of(uri, worker.wake, **settings)
-        worker.attach(stream)
-        with stream:
-            yield stream
-        worker.detach(stream)
-
-
-def wait_for_state(stream: Stream, state: StreamState) -> StreamStatus:
-    wait_until(lambda: stream.status().state == state)
-    return stream.status()
-
-
-def nothing_unaccounted(status: StreamStatus) -> bool:
-    return status.frames.captured == status.frames.processed + sum(status.dropped.values())
+    return write_pictures(tmp_path)
 
 
 # ---- files --------------------------------------------------------------------------------------
@@ -134,20 +88,6 @@ def test_a_frame_that_the_engine_cannot_do_is_counted_and_the_next_ones_come(
     assert [r.frame.number for r in stream.results] == [0, *range(2, PICTURES)]
     assert status.dropped["engine_error"] == 1
     assert "fell off the bus" in (status.last_error or "")
-
-
-def taken(stream: Stream) -> Callable[[Any], None]:
-    """The next work of a stream without a worker, as soon as there is some."""
-    work: List[Callable[[Any], None]] = []
-
-    def take() -> bool:
-        offered = stream.take()
-        if offered is not None:
-            work.append(offered)
-        return bool(work)
-
-    wait_until(take)
-    return work[0]
 
 
 def test_a_file_that_loops_goes_on_at_its_rate_and_its_numbers_grow(pictures: Path) -> None:
@@ -251,6 +191,42 @@ def test_a_camera_that_hangs_up_is_connected_again_and_its_numbers_grow() -> Non
     assert nothing_unaccounted(stream.status())
 
 
+class Pauses(Backoff):
+    """Short pauses, and how often they were reset."""
+
+    resets = 0
+
+    def pause(self) -> float:
+        return 0.02
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+@pytest.mark.parametrize(("healthy_after", "resets"), [(2, 1), (10**6, 0)])
+def test_only_a_connection_that_held_makes_the_pauses_short_again(
+    healthy_after: int, resets: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.stream.HEALTHY_FRAMES", healthy_after)
+    pauses = Pauses()
+    with MjpegCamera() as camera:
+        settings = StreamSettings(id="cam0", uri=camera.uri)
+        with Stream(settings, lambda: None, Metrics(), pauses) as stream:
+            wait_until(lambda: stream.status().frames.captured >= 3)
+            camera.hang_up()
+            wait_until(lambda: stream.status().reconnects == 1)
+    assert pauses.resets == resets
+
+
+def test_one_line_is_logged_for_a_camera_that_stays_away(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with stream_of("usb:/dev/video-unplugged") as stream:
+        wait_until(lambda: stream.status().reconnects >= 2)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "cam0: the camera /dev/video-unplugged" in caplog.text
+
+
 def test_a_camera_that_falls_silent_is_stalled_until_it_speaks_again() -> None:
     with MjpegCamera() as camera, running(camera.uri) as stream:
         wait_until(lambda: stream.status().frames.processed >= 5)
@@ -259,98 +235,6 @@ def test_a_camera_that_falls_silent_is_stalled_until_it_speaks_again() -> None:
         camera.thaw()
         wait_for_state(stream, "RUNNING")
     assert stream.status().reconnects == 0
-
-
-# ---- stopping -----------------------------------------------------------------------------------
-
-
-def silent_server() -> socket.socket:
-    """Accepts connections and says nothing."""
-    server = socket.socket()
-    server.bind(("127.0.0.1", 0))
-    server.listen()
-    return server
-
-
-def assert_stops(stream: Stream, state: StreamState = "STOPPED") -> None:
-    started = time.monotonic()
-    stream.stop(timeout=2.0)
-    assert time.monotonic() - started < 2.0
-    assert stream.status().state == state
-    assert stream.take() is None
-    assert not any(thread.name == "stream-cam0" for thread in threading.enumerate())
-    with stream.broadcast.subscribe() as viewer:
-        assert viewer.closed
-
-
-def test_a_stream_that_never_started_stops() -> None:
-    assert_stops(stream_of("synthetic:8x8@1"))
-
-
-def test_a_stream_stops_while_it_connects() -> None:
-    with silent_server() as server:
-        stream = stream_of(f"http://127.0.0.1:{server.getsockname()[1]}/cam.mjpg")
-        stream.start()
-        with server.accept()[0]:
-            assert stream.status().state == "CONNECTING"
-            assert_stops(stream)
-
-
-def test_a_stream_stops_while_it_waits_to_try_again() -> None:
-    settings = StreamSettings(id="cam0", uri="usb:/dev/video-unplugged")
-    stream = Stream(settings, lambda: None, Metrics(), Backoff(first=600, longest=600))
-    stream.start()
-    wait_for_state(stream, "BACKOFF")
-    assert_stops(stream)
-
-
-def test_a_stream_stops_while_it_runs_and_leaves_nothing_behind() -> None:
-    with MjpegCamera() as camera:
-        before = open_descriptors()
-        stream = stream_of(camera.uri)
-        stream.start()
-        wait_for_state(stream, "RUNNING")
-        assert maps_frames()
-        assert_stops(stream)
-        assert not maps_frames()
-        wait_until(lambda: open_descriptors() == before)
-
-
-def test_a_stream_stops_while_it_is_stalled() -> None:
-    with MjpegCamera() as camera:
-        stream = stream_of(camera.uri)
-        stream.start()
-        wait_until(lambda: stream.status().frames.captured >= 5)
-        camera.freeze()
-        wait_for_state(stream, "STALLED")
-        assert_stops(stream)
-
-
-def test_a_file_stops_while_it_waits_for_the_engine(pictures: Path) -> None:
-    stream = stream_of(pictures)
-    stream.start()
-    wait_until(lambda: stream.status().frames.captured > 2)
-    assert_stops(stream)
-    assert nothing_unaccounted(stream.status())
-
-
-def test_a_stream_that_finished_or_failed_says_so_for_ever(pictures: Path) -> None:
-    with running(pictures) as finished:
-        wait_for_state(finished, "FINISHED")
-        assert_stops(finished, "FINISHED")
-    failed = stream_of(pictures / "nowhere")
-    failed.start()
-    wait_for_state(failed, "FAILED")
-    assert_stops(failed, "FAILED")
-
-
-def test_work_in_hand_when_a_stream_stops_is_dropped() -> None:
-    with stream_of("synthetic:64x32@500") as stream:
-        work = taken(stream)
-    work(segmenters()[0])
-    assert stream.broadcast.newest() is None
-    assert stream.status().dropped["shutdown"] >= 1
-    assert nothing_unaccounted(stream.status())
 
 
 # ---- what it is called --------------------------------------------------------------------------

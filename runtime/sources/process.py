@@ -42,7 +42,7 @@ PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 _OPENCV_LINE = re.compile(r"\[\s*(WARN|ERROR|INFO|DEBUG):")
 _FFMPEG_PREFIX = re.compile(r"^\[[^\]]* @ 0x[0-9a-f]+\]\s*")
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class CaptureProcess:
@@ -168,4 +168,4 @@ class CaptureProcess:
             self._process.wait(KILL_SECONDS)
         except subprocess.TimeoutExpired:
             # Nothing ends a process that hangs inside a driver; waiting longer would hang us too.
-            log.warning("capture process %d survived SIGKILL; a driver hangs", self.pid)
+            logger.warning("capture process %d survived SIGKILL; a driver hangs", self.pid)

@@ -26,7 +26,7 @@ from runtime.errors import InvalidInput
 SLOTS = 3
 # An 8K picture. The file is sparse: memory is spent on the pages that frames touch, no more.
 SLOT_BYTES = 7680 * 4320 * 3
-LARGEST_MESSAGE = 4096
+LARGEST_MESSAGE = 16384
 
 
 class Opened(NamedTuple):
