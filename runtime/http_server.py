@@ -74,22 +74,23 @@ class HttpServer:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
         )
         server = _Server(config)
 
         def run() -> None:
-            server.run(sockets=[self._socket])
-            if not server.should_exit:
-                on_death()
+            try:
+                server.run(sockets=[self._socket])
+            finally:
+                server.accepting.set()
+                if not server.should_exit:
+                    on_death()
 
         self._server = server
         self._thread = threading.Thread(target=run, name="http", daemon=True)
         self._thread.start()
-        if not server.accepting.wait(START_SECONDS):
-            raise RuntimeFault(
-                f"the HTTP server did not start within {START_SECONDS:g} seconds",
-                "See the log for what held it up",
-            )
+        if not server.accepting.wait(START_SECONDS) or not server.started:
+            raise RuntimeFault("the HTTP server did not start", "See the log for what held it up")
 
     def stop(self, patience: float) -> None:
         """Accepts nothing more, lets open connections end for `patience` seconds, ends the thread.
