@@ -84,7 +84,7 @@ class Module:
 
     @cached_property
     def tree(self) -> ast.Module:
-        return ast.parse(self.text)
+        return ast.parse(self.text, self.name)
 
     def functions(self) -> Iterator[Function]:
         for node in ast.walk(self.tree):

@@ -12,6 +12,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from runtime.config import load_settings
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -86,6 +88,13 @@ def test_compose_builds_the_dockerfile_and_mounts_files_that_exist() -> None:
         volume.split(":")[0] for service in services.values() for volume in service["volumes"]
     ]
     assert all((DEPLOY / source).exists() for source in sources if source.startswith("."))
+
+
+def test_the_settings_in_compose_name_an_engine_that_is_mounted() -> None:
+    daemon = parsed(DEPLOY / "compose.yaml")["services"]["runtime"]
+    mounts = {inside: outside for outside, inside, _ in (v.split(":") for v in daemon["volumes"])}
+    settings = load_settings({}, DEPLOY / mounts[daemon["command"][-1]], environ={})
+    assert str(settings.engine.parent) in mounts
 
 
 def test_compose_gives_the_daemon_no_more_rights_than_it_needs() -> None:
