@@ -19,6 +19,8 @@ Arguments = argparse.Namespace
 Command = Callable[[Arguments], None]
 
 FAILED, NOT_AS_ASKED, INTERRUPTED = 1, 2, 130
+# Relative to a checkout of the project, where users begin.
+DEMO_ENGINE = Path("engines/camvid-demo")
 EXTRAS = {"cv2": "cpu", "openvino": "cpu", "torch": "builder", "onnx": "builder"}
 
 
@@ -67,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     _add_serve(command("serve", _serve, "serve an engine over HTTP, with live streams"))
+    _add_segment(command("segment", _segment, "segment pictures or a video into a folder"))
     command("version", _version, "show the version and what engines can run here")
     return parser
 
@@ -125,6 +128,65 @@ def _show(settings: ServeSettings) -> None:
     for stream in shown["streams"]:
         stream["uri"] = without_credentials(stream["uri"])
     sys.stdout.write(json.dumps(shown, indent=2) + "\n")
+
+
+# ---- segment ------------------------------------------------------------------------------------
+
+
+def _add_segment(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source", type=Path, metavar="INPUT", help="a picture, a folder of pictures, or a video"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        required=True,
+        help="where masks and overlays go; a run that broke off is continued",
+    )
+    parser.add_argument(
+        "--engine",
+        type=Path,
+        metavar="ENGINE_FOLDER",
+        default=DEMO_ENGINE,
+        help="folder of the engine [%(default)s]",
+    )
+    parser.add_argument("--precision", choices=("fp32", "fp16", "int8"), help="which build to run")
+    parser.add_argument(
+        "--opacity", type=float, default=0.5, help="cover of the mask's colours [%(default)s]"
+    )
+    parser.add_argument(
+        "--quality", type=int, default=80, help="JPEG quality of overlays [%(default)s]"
+    )
+    parser.add_argument(
+        "--label-maps", action="store_true", help="keep the label map of every frame of a video"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="make everything anew instead of continuing"
+    )
+
+
+def _segment(arguments: Arguments) -> None:
+    from runtime.backends import open_engine
+    from runtime.formats import EncodeOptions
+    from runtime.offline import OfflineOptions, segment_path
+    from runtime.offline.progress import console_progress
+    from runtime.repository import EngineFolder, Machine, choose_build, installed_backends
+    from runtime.segmenter import Segmenter
+
+    encode = EncodeOptions(opacity=arguments.opacity, quality=arguments.quality)
+    options = OfflineOptions(encode, arguments.label_maps, arguments.overwrite)
+    folder = EngineFolder(arguments.engine)
+    build = choose_build(folder, Machine(installed_backends()), arguments.precision)
+    manifest, artefact = folder.manifest, folder.verified(build)
+    with open_engine(manifest, build, artefact) as engine, console_progress() as progress:
+        segmenters = [Segmenter(manifest, slot) for slot in engine.slots]
+        report = segment_path(
+            arguments.source, arguments.output, segmenters, build, options, progress
+        )
+    sys.stdout.write(f"{report.done} segmented, {report.skipped} finished earlier\n")
+    report.require_complete()
 
 
 # ---- version ------------------------------------------------------------------------------------
