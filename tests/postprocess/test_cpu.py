@@ -68,10 +68,12 @@ def test_ties_go_to_the_lowest_class(grid: Size, size: Size) -> None:
 def test_classes_within_rounding_of_each_other_are_told_apart_as_the_reference_does(
     offset: float,
 ) -> None:
-    # Neighbouring float32 numbers: interpolation rounds many of these leads away, to a tie.
-    steps = np.random.default_rng(5).integers(0, 3, (20, 20, 4))
+    # Class 3 leads everywhere, by one float32 number: interpolation rounds many such leads to ties.
+    steps = np.random.default_rng(5).integers(0, 3, (20, 20, 1)) + np.array([0, 0, 0, 1])
     last_digit = np.spacing(np.float32(offset))
-    assert_exact(np.float32(offset) + steps.astype(np.float32) * last_digit, (160, 160))
+    logits = np.float32(offset) + steps.astype(np.float32) * last_digit
+    assert np.unique(labels_from_logits(logits, (160, 160))).tolist() == [0, 3]
+    assert_exact(logits, (160, 160))
 
 
 def test_a_class_may_win_in_the_middle_though_it_leads_at_no_corner() -> None:
