@@ -1,0 +1,1 @@
+"""Pruning: which channels or weights to remove, removing them exactly, and how to train on."""

@@ -1,0 +1,99 @@
+"""Batch-norm statistics measured anew, as a network needs after it lost some of its channels.
+
+Every norm behind a cut still describes activations that the lost channels contributed to. Each
+one's mean and variance become the plain mean over all batches (no momentum), so that a norm which
+all pyramid levels share weighs them alike: a moving average would favour the last.
+
+Li et al., "EagleEye: fast sub-net evaluation for efficient neural network pruning" (ECCV 2020)
+show that the accuracy after this step, not before it, tells how well a pruned network will train.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator, List, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from runtime.builder.dataset import read_image
+from runtime.builder.layouts import IMAGE_ENDINGS
+from runtime.builder.swiftnet import SwiftNet
+from runtime.errors import InvalidInput
+from runtime.manifest import InputSpec
+from runtime.preprocess.reference import network_input
+
+BATCH = 8
+MOST_PICTURES = 400
+
+
+def pictures_in(folder: Path, most: int = MOST_PICTURES) -> List[Path]:
+    """Pictures of a folder, sorted by name; of more than `most`, evenly spaced ones.
+
+    Raises:
+        InvalidInput: there is no such folder, or no picture in it.
+    """
+    if not folder.is_dir():
+        raise InvalidInput(f"there is no folder {folder}", "Give a folder of training pictures")
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_ENDINGS)
+    if not paths:
+        raise InvalidInput(
+            f"{folder} holds no pictures", f"Put some {', '.join(IMAGE_ENDINGS)} files into it"
+        )
+    chosen = np.linspace(0, len(paths) - 1, min(most, len(paths))).round().astype(int)
+    return [paths[index] for index in chosen]
+
+
+@torch.no_grad()
+def recalibrate(
+    model: SwiftNet, pictures: Sequence[Path], spec: InputSpec, batch: int = BATCH
+) -> None:
+    """Replaces the statistics of every batch norm by those of `pictures`; leaves the rest alone.
+
+    Args:
+        model: on any device; in evaluation mode afterwards.
+        pictures: of the training set, not of the one to be judged on.
+        spec: the runtime's own preprocessing, at the size that the network will see.
+        batch: pictures normalised together.
+
+    Raises:
+        InvalidInput: a picture is missing or broken, or there is only one. The model is then of
+            no further use.
+    """
+    if len(pictures) < 2:
+        raise InvalidInput(
+            f"{len(pictures)} picture is too few to measure batch norms on",
+            "Give two at least, better some hundred",
+        )
+    model.eval()
+    device = next(model.parameters()).device
+    # No batch of one: it would have no variance on a grid of one cell.
+    count = min(math.ceil(len(pictures) / batch), len(pictures) // 2)
+    with _measuring(model):
+        for indices in np.array_split(np.arange(len(pictures)), count):
+            model(_stacked([pictures[index] for index in indices], spec).to(device))
+
+
+def _stacked(pictures: Sequence[Path], spec: InputSpec) -> Tensor:
+    bgr = (np.ascontiguousarray(read_image(path)[..., ::-1]) for path in pictures)
+    return torch.from_numpy(np.concatenate([network_input(picture, spec) for picture in bgr]))
+
+
+@contextmanager
+def _measuring(model: SwiftNet) -> Iterator[None]:
+    """Norms, and nothing else, in training mode with fresh statistics and no momentum."""
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+        norm.train()
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta):
+            norm.momentum = momentum
+            norm.eval()
