@@ -124,9 +124,12 @@ def ask_until_found(client: httpx.Client, url: str, query: Dict[str, str]) -> An
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         try:
-            found = client.get(url, params=query).json()["data"]["result"]
+            answer = client.get(url, params=query)
         except httpx.TransportError:
             found = []
+        else:
+            # Until it has read its own journal, Prometheus answers 503 in plain text.
+            found = answer.json()["data"]["result"] if answer.status_code == 200 else []
         if found:
             return found[0]
         time.sleep(0.2)
