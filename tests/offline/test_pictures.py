@@ -105,6 +105,15 @@ class TestFolder:
         for name in names(untouched):
             assert (tmp_path / "out" / name).read_bytes() == (untouched / name).read_bytes()
 
+    def test_what_a_killed_run_left_half_written_is_cleared(
+        self, tmp_path: Path, drive: Path
+    ) -> None:
+        half = tmp_path / "out" / "left" / ".0.png.partial"
+        half.parent.mkdir(parents=True)
+        half.write_bytes(b"half a mask")
+        assert segment(drive, tmp_path / "out").done == 6
+        assert not half.exists()
+
     def test_everything_is_made_anew_if_asked_for(self, tmp_path: Path, drive: Path) -> None:
         segment(drive, tmp_path / "out")
         report = segment(drive, tmp_path / "out", overwrite=True)

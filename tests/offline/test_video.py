@@ -100,6 +100,14 @@ def test_a_broken_run_leaves_no_video_and_continues_from_its_label_maps(
     assert frames_equal(out / "clip.mp4", untouched / "clip.mp4")
 
 
+def test_what_a_killed_run_left_half_written_is_cleared(tmp_path: Path, clip: Path) -> None:
+    half = tmp_path / "out" / ".clip.partial.mp4"
+    half.parent.mkdir()
+    half.write_bytes(b"half a video")
+    assert segment(clip, tmp_path / "out").done == FRAMES
+    assert not half.exists()
+
+
 def frames_equal(one: Path, other: Path) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(frames_of(one), frames_of(other)))
 
