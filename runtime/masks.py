@@ -81,8 +81,9 @@ def polygons_json(labels: LabelMap, frame: Frame, epsilon: float) -> bytes:
     Args:
         labels: the mask.
         frame: what was segmented; coordinates are scaled to its size.
-        epsilon: greatest distance of the simplified outline from the exact one, in pixels of the
-            mask (Douglas and Peucker 1973). An outline that would vanish stays exact.
+        epsilon: distance that the simplified outline may keep from the exact one, in pixels of
+            the mask (Douglas and Peucker 1973). OpenCV's last clean-up lets about one outline in a
+            thousand stray up to 40 % further. An outline that would vanish stays exact.
     """
     scale = np.array((frame.width / labels.width, frame.height / labels.height))
     classes = []
