@@ -66,7 +66,9 @@ class MjpegCamera:
         self._thread.join()
         self._server.server_close()
 
-    def _handler(camera) -> Type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the handler
+    def _handler(self) -> Type[BaseHTTPRequestHandler]:
+        camera = self
+
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 self.send_response(camera.status)
