@@ -22,6 +22,7 @@ from runtime.builder.loss import boundary_weights, pixel_losses, summed_loss
 from runtime.builder.schedule import TrainingSettings, learning_rate
 from runtime.builder.swiftnet import SwiftNet
 from runtime.builder.training_state import TrainingState
+from runtime.errors import BuildFailed
 from runtime.manifest import InputSpec
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -117,6 +118,7 @@ class Training:
 
         Raises:
             InvalidInput: the state in `folder` is of another training, or a picture is broken.
+            BuildFailed: the loss is no longer a finite number.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.state.restore(folder, self.fingerprint)
@@ -145,6 +147,11 @@ class Training:
         device = self.place.device
         total, count = self._loss(network, images.to(device), labels.to(device))
         loss = total / self.place.mean(count).clamp_min(1)
+        if not torch.isfinite(loss):
+            raise BuildFailed(
+                f"the loss of step {state.step + 1} is {float(loss.detach())}",
+                "Train with a lower learning rate or a longer warm-up, or in fp32",
+            )
         state.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(state.scaler.scale(loss))
         state.scaler.step(state.optimiser)
