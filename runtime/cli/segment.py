@@ -1,0 +1,73 @@
+"""`runtime segment`: pictures, folders and videos to masks and overlays on disk."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+HELP = "segment pictures or a video into a folder"
+# Relative to a checkout of the project, where users begin.
+DEMO_ENGINE = Path("engines/camvid-demo")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """What to segment, with what, into which folder."""
+    parser.add_argument(
+        "source", type=Path, metavar="INPUT", help="a picture, a folder of pictures, or a video"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FOLDER",
+        required=True,
+        help="where masks and overlays go; a run that broke off is continued",
+    )
+    parser.add_argument(
+        "--engine",
+        type=Path,
+        metavar="ENGINE_FOLDER",
+        default=DEMO_ENGINE,
+        help="folder of the engine [%(default)s]",
+    )
+    parser.add_argument("--precision", choices=("fp32", "fp16", "int8"), help="which build to run")
+    parser.add_argument(
+        "--opacity", type=float, default=0.5, help="cover of the mask's colours [%(default)s]"
+    )
+    parser.add_argument(
+        "--quality", type=int, default=80, help="JPEG quality of overlays [%(default)s]"
+    )
+    parser.add_argument(
+        "--label-maps", action="store_true", help="keep the label map of every frame of a video"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="make everything anew instead of continuing"
+    )
+
+
+def run(arguments: Namespace) -> None:
+    """Segments all of it, or says at the end what could not be.
+
+    Raises:
+        RuntimeFault: the engine or an input cannot be used.
+    """
+    from runtime.backends import open_engine
+    from runtime.formats import EncodeOptions
+    from runtime.offline import OfflineOptions, segment_path
+    from runtime.offline.progress import console_progress
+    from runtime.repository import EngineFolder, Machine, choose_build, installed_backends
+    from runtime.segmenter import Segmenter
+
+    encode = EncodeOptions(opacity=arguments.opacity, quality=arguments.quality)
+    options = OfflineOptions(encode, arguments.label_maps, arguments.overwrite)
+    folder = EngineFolder(arguments.engine)
+    build = choose_build(folder, Machine(installed_backends()), arguments.precision)
+    manifest, artefact = folder.manifest, folder.verified(build)
+    with open_engine(manifest, build, artefact) as engine, console_progress() as progress:
+        segmenters = [Segmenter(manifest, slot) for slot in engine.slots]
+        report = segment_path(
+            arguments.source, arguments.output, segmenters, build, options, progress
+        )
+    sys.stdout.write(f"{report.done} segmented, {report.skipped} finished earlier\n")
+    report.require_complete()
