@@ -98,7 +98,7 @@ def ranges_from_images(
     measured = _Measured(OnnxRunner(model, tensors), images, spec, advance or (lambda: None))
     maxima = np.zeros(len(tensors))
     for values in measured.pictures():
-        maxima = np.maximum(maxima, [float(np.abs(value).max()) for value in values])
+        maxima = np.maximum(maxima, [_magnitude(value) for value in values])
     histograms = [Histogram(peak) for peak in maxima]
     for values in measured.pictures():
         for histogram, value in zip(histograms, values):
@@ -139,6 +139,11 @@ class _Measured:
             self._advance()
 
 
+def _magnitude(values: np.ndarray) -> float:
+    # Without the copy that np.abs would make of every tensor.
+    return max(float(values.max()), -float(values.min()))
+
+
 def calibration_images(images: Sequence[Path]) -> List[CalibrationImage]:
     """Names and hashes, sorted."""
     read = [
@@ -157,6 +162,11 @@ def images_sha256(images: Sequence[CalibrationImage]) -> str:
 def table_text(table: RangeTable) -> str:
     """The table as it is written to disk; equal tables give equal bytes."""
     return json.dumps(table.model_dump(mode="json"), indent=1) + "\n"
+
+
+def table_sha256(table: RangeTable) -> str:
+    """Of the table as it is written to disk."""
+    return hashlib.sha256(table_text(table).encode()).hexdigest()
 
 
 def table_from_file(path: Path) -> RangeTable:
