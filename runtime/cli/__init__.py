@@ -12,7 +12,7 @@ from typing import Dict, List, Optional
 from typing_extensions import Protocol
 
 from runtime import __version__
-from runtime.cli import build_engine, prune, segment, serve, version
+from runtime.cli import build_engine, evaluate, prune, segment, serve, train, version
 from runtime.errors import EngineRefused, InvalidConfig, InvalidInput, RuntimeFault
 
 
@@ -31,6 +31,8 @@ class Command(Protocol):
 COMMANDS: Dict[str, Command] = {
     "serve": serve,
     "segment": segment,
+    "train": train,
+    "evaluate": evaluate,
     "prune": prune,
     "build-engine": build_engine,
     "version": version,
