@@ -1,12 +1,38 @@
-"""The confusion matrix of a segmentation, and the measures it gives."""
+"""The confusion matrix of a segmentation, the measures it gives, and the report of them."""
 
 from __future__ import annotations
 
-from typing import Optional, Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict
 
 from runtime.errors import InvalidInput
+
+
+class EvaluationReport(BaseModel):
+    """The measures of one predictor on one set of pictures; shares are between 0 and 1.
+
+    Attributes:
+        dataset: its name.
+        splits: where the pictures come from.
+        images: pictures compared.
+        miou: mean of `iou` over the classes that have one.
+        pixel_accuracy: share of the labelled pixels predicted right.
+        iou: intersection over union by class name; None for a class that is neither labelled nor
+            predicted in any picture, which does not count.
+        confusion: pixels by (truth, prediction), rows and columns in the order of `iou`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str
+    splits: Tuple[str, ...]
+    images: int
+    miou: float
+    pixel_accuracy: float
+    iou: Dict[str, Optional[float]]
+    confusion: Tuple[Tuple[int, ...], ...]
 
 
 class ConfusionMatrix:
@@ -78,3 +104,27 @@ class ConfusionMatrix:
                 "no labelled pixel was compared", "Evaluate images that have labelled pixels"
             )
         return float(np.trace(self.counts) / self.pixels)
+
+    def report(
+        self, dataset: str, splits: Tuple[str, ...], names: Sequence[str], images: int
+    ) -> EvaluationReport:
+        """All measures as a value.
+
+        Args:
+            dataset: name of the dataset.
+            splits: where the pictures come from.
+            names: of the classes.
+            images: pictures counted.
+
+        Raises:
+            InvalidInput: nothing was counted.
+        """
+        return EvaluationReport(
+            dataset=dataset,
+            splits=splits,
+            images=images,
+            miou=self.mean_iou(),
+            pixel_accuracy=self.pixel_accuracy(),
+            iou=dict(zip(names, self.iou())),
+            confusion=tuple(tuple(int(count) for count in row) for row in self.counts),
+        )

@@ -87,6 +87,20 @@ class SegmentationDataset:
                 )
         return replace(self, pictures=tuple(p for p in self.pictures if p.split in splits))
 
+    def named(self, pattern: str) -> SegmentationDataset:
+        """Only the pictures whose name matches a shell pattern.
+
+        Raises:
+            InvalidInput: none does.
+        """
+        matching = tuple(p for p in self.pictures if fnmatch(p.name, pattern))
+        if not matching:
+            raise InvalidInput(
+                f"no picture of {self.name!r} is called {pattern!r}",
+                f"Names there look like {self.pictures[0].name!r}",
+            )
+        return replace(self, pictures=matching)
+
     def hold_out(self, pattern: str) -> Tuple[SegmentationDataset, SegmentationDataset]:
         """The pictures whose name does not match a shell pattern, and those whose name does.
 

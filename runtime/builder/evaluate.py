@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, Optional, Tuple
+from typing import Callable
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch import nn
 
-from runtime.builder.confusion import ConfusionMatrix
+from runtime.builder.confusion import ConfusionMatrix, EvaluationReport
 from runtime.builder.dataset import SegmentationDataset
 from runtime.geometry import place
 from runtime.manifest import InputSpec
@@ -18,31 +17,6 @@ from runtime.preprocess.reference import network_input
 
 Predictor = Callable[[np.ndarray], np.ndarray]
 """From (height, width, 3) uint8 BGR, as in a Frame, to (height, width) uint8 class ids."""
-
-
-class EvaluationReport(BaseModel):
-    """The measures of one predictor on one set of pictures; shares are between 0 and 1.
-
-    Attributes:
-        dataset: its name.
-        splits: where the pictures come from.
-        images: pictures compared.
-        miou: mean of `iou` over the classes that have one.
-        pixel_accuracy: share of the labelled pixels predicted right.
-        iou: intersection over union by class name; None for a class that is neither labelled nor
-            predicted in any picture, which does not count.
-        confusion: pixels by (truth, prediction), rows and columns in the order of `iou`.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    dataset: str
-    splits: Tuple[str, ...]
-    images: int
-    miou: float
-    pixel_accuracy: float
-    iou: Dict[str, Optional[float]]
-    confusion: Tuple[Tuple[int, ...], ...]
 
 
 class ModelPredictor:
@@ -86,15 +60,7 @@ def evaluate(predict: Predictor, pictures: SegmentationDataset) -> EvaluationRep
     for index in range(len(pictures)):
         rgb, truth = pictures.load(index)
         matrix.add(truth, predict(np.ascontiguousarray(rgb[..., ::-1])))
-    return EvaluationReport(
-        dataset=pictures.name,
-        splits=pictures.splits,
-        images=len(pictures),
-        miou=matrix.mean_iou(),
-        pixel_accuracy=matrix.pixel_accuracy(),
-        iou=dict(zip(pictures.classes.names, matrix.iou())),
-        confusion=tuple(tuple(int(count) for count in row) for row in matrix.counts),
-    )
+    return matrix.report(pictures.name, pictures.splits, pictures.classes.names, len(pictures))
 
 
 def agreement(first: Predictor, second: Predictor, pictures: SegmentationDataset) -> float:

@@ -1,4 +1,4 @@
-"""Pictures of measurements."""
+"""Measurements for people to look at."""
 
 from __future__ import annotations
 
@@ -8,10 +8,19 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from runtime.builder.evaluate import EvaluationReport
+from runtime.builder.confusion import EvaluationReport
 
+REPORT_NAME = "report.json"
+CONFUSION_NAME = "confusion.png"
 READABLE_NUMBERS = 24
 """Above so many classes the cells are too small to hold their share."""
+
+
+def write_report(report: EvaluationReport, folder: Path) -> None:
+    """Writes a report as JSON, and its confusion matrix as a picture, into an existing folder."""
+    text = report.model_dump_json(indent=2) + "\n"
+    (folder / REPORT_NAME).write_text(text, encoding="utf-8")
+    write_confusion(report, folder / CONFUSION_NAME)
 
 
 def write_confusion(report: EvaluationReport, path: Path) -> None:

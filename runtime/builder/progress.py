@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, Optional, Type
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from runtime.builder.evaluate import EvaluationReport
+from runtime.builder.confusion import EvaluationReport
 from runtime.builder.swiftnet import SwiftNet
 from runtime.builder.training import Step
 from runtime.errors import BuildFailed

@@ -9,20 +9,18 @@ import torch
 
 from runtime.builder.card import TrainingCard
 from runtime.builder.checkpoint import save_checkpoint
+from runtime.builder.confusion import EvaluationReport
 from runtime.builder.dataset import SegmentationDataset
 from runtime.builder.devices import joined
-from runtime.builder.evaluate import EvaluationReport, ModelPredictor, evaluate
-from runtime.builder.plots import write_confusion
+from runtime.builder.evaluate import ModelPredictor, evaluate
+from runtime.builder.plots import write_report
 from runtime.builder.progress import Measure, Narrator
 from runtime.builder.swiftnet import SwiftNet
 from runtime.builder.training import RunOptions, Step, Training
-from runtime.builder.training_plan import TrainingPlan, input_spec, pictures, start
+from runtime.builder.training_plan import PATHS, TrainingPlan, input_spec, pictures, start
 from runtime.manifest import ClassesSpec, InputSpec
 
 CHECKPOINT_NAME = "checkpoint.pt"
-REPORT_NAME = "report.json"
-CONFUSION_NAME = "confusion.png"
-PATHS = {"dataset", "imagenet", "init"}
 
 
 @dataclass(frozen=True)
@@ -89,12 +87,6 @@ def run_train(plan: TrainingPlan, folder: Path, options: TrainingOptions) -> Pat
         if report is not None:
             write_report(report, folder)
     return folder / CHECKPOINT_NAME
-
-
-def write_report(report: EvaluationReport, folder: Path) -> None:
-    """Writes a report as JSON and its confusion matrix as a picture into an existing folder."""
-    (folder / REPORT_NAME).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    write_confusion(report, folder / CONFUSION_NAME)
 
 
 def _keep_quiet(_: Step) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from typing_extensions import Literal
 
 from runtime.builder.checkpoint import (
@@ -22,10 +23,18 @@ from runtime.builder.dataset import SegmentationDataset
 from runtime.builder.layouts import open_dataset
 from runtime.builder.schedule import TrainingSettings
 from runtime.builder.swiftnet import Architecture, SwiftNet
+from runtime.errors import InvalidConfig
 from runtime.manifest import InputSpec
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
+PATHS = {"dataset", "imagenet", "init"}
+"""Fields of a plan that name files; a checkpoint does not repeat them."""
 
 
 class NetworkPlan(BaseModel):
@@ -93,6 +102,48 @@ class Start:
 
     model: SwiftNet
     sha256: Optional[str]
+
+
+def plan_from_file(file: Optional[Path], flags: Mapping[str, Any]) -> TrainingPlan:
+    """A plan from a TOML file and what the command line says over it.
+
+    Args:
+        file: the plan, with paths that start from the file's folder; None for flags alone.
+        flags: values by dotted name, such as `settings.epochs`.
+
+    Raises:
+        InvalidConfig: the file cannot be read, or the plan contradicts itself.
+    """
+    values = {} if file is None else _read(file)
+    for name, value in flags.items():
+        *tables, last = name.split(".")
+        table = values
+        for inner in tables:
+            table = table.setdefault(inner, {})
+        table[last] = value
+    try:
+        return TrainingPlan.model_validate(values)
+    except ValidationError as wrong:
+        error = wrong.errors()[0]
+        place = ".".join(str(part) for part in error["loc"]) or "the plan"
+        where = "the training plan" if file is None else str(file)
+        raise InvalidConfig(
+            f"{where}: {place}: {error['msg']}", "docs/training.md lists every key"
+        ) from wrong
+
+
+def _read(file: Path) -> Dict[str, Any]:
+    try:
+        values: Dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidConfig(
+            f"no plan can be read at {file}: {error.strerror}", "Give the path of a TOML file"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidConfig(f"{file} is not TOML: {error}", "Correct that line") from error
+    for name in PATHS & values.keys():
+        values[name] = str(file.parent / str(values[name]))
+    return values
 
 
 def pictures(plan: TrainingPlan) -> Tuple[SegmentationDataset, Optional[SegmentationDataset]]:

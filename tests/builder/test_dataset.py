@@ -56,6 +56,12 @@ def test_a_pattern_holds_out_what_it_matches_and_nothing_is_lost(
     assert len(rest) + len(held) == len(dataset)
 
 
+def test_pictures_are_selected_by_name(dataset: SegmentationDataset) -> None:
+    assert [p.name for p in dataset.named("even_0*").pictures] == ["even_000", "even_002"]
+    with pytest.raises(InvalidInput, match="no picture of 'scenes' is called 'night_'"):
+        dataset.named("night_")
+
+
 @pytest.mark.parametrize("pattern", ["nothing_*", "*"])
 def test_a_pattern_that_holds_out_none_or_all_is_refused(
     dataset: SegmentationDataset, pattern: str

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch.nn import functional
 
+from runtime.builder.confusion import EvaluationReport
 from runtime.builder.dataset import SegmentationDataset
-from runtime.builder.evaluate import EvaluationReport, ModelPredictor, agreement, evaluate
+from runtime.builder.evaluate import ModelPredictor, agreement, evaluate
 from runtime.builder.layouts import open_dataset
 from runtime.manifest import InputSpec
 from tests.builder.networks import narrow, randomised

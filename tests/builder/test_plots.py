@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from runtime.builder.evaluate import EvaluationReport
+from runtime.builder.confusion import EvaluationReport
 from runtime.builder.plots import write_confusion
 
 

@@ -8,7 +8,7 @@ from typing import Any, Dict, List
 import pytest
 import torch
 
-from runtime.builder.evaluate import EvaluationReport
+from runtime.builder.confusion import EvaluationReport
 from runtime.builder.progress import Narrator, ScalarLog, TensorBoardScalars
 from runtime.builder.swiftnet import SwiftNet
 from runtime.builder.training import Step

@@ -8,7 +8,8 @@ import torch
 
 from runtime.builder.card import card_of
 from runtime.builder.checkpoint import load_checkpoint, save_checkpoint
-from runtime.builder.evaluate import EvaluationReport, ModelPredictor, evaluate
+from runtime.builder.confusion import EvaluationReport
+from runtime.builder.evaluate import ModelPredictor, evaluate
 from runtime.builder.layouts import open_dataset
 from runtime.builder.train import TrainingOptions, run_train
 from runtime.builder.training_plan import TrainingPlan
