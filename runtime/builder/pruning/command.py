@@ -9,9 +9,10 @@ from typing import Any, Dict, List, Optional, Union
 
 from runtime.builder.card import card_of
 from runtime.builder.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from runtime.builder.costs import cost_of, padded_macs
+from runtime.builder.costs import padded_macs
 from runtime.builder.dataset import read_image
 from runtime.builder.pruning.arms import Arm
+from runtime.builder.pruning.channel_costs import ChannelCosts
 from runtime.builder.pruning.cut import ChannelCut, Cut, network_after
 from runtime.builder.pruning.moments import Moment, moment_from_file
 from runtime.builder.pruning.plan import PruningPlan, plan_from_file, write_plan
@@ -167,17 +168,18 @@ def _summary(cut: Cut) -> List[str]:
 
 def _plan_summary(plan: PruningPlan) -> List[str]:
     size = plan.request.size
-    before, after = plan.before, plan.after
     lines = [
         f"{name:16} {group.channels:5} -> {len(group.kept):5}"
         for name, group in plan.groups.items()
         if len(group.kept) < group.channels
     ]
-    whole, left = cost_of(before, *size), cost_of(after, *size)
-    padded = [padded_macs(each, *size) / 1e9 for each in (before, after)]
+    costs = ChannelCosts(plan.before, *size)
+    kept = {name: len(group.kept) for name, group in plan.groups.items()}
+    whole, left = costs.after({}), costs.after(kept)
+    padded = padded_macs(plan.after, *size, alignment=INT8_ALIGNMENT) / 1e9
     return [
         *lines,
         f"parameters {whole.parameters:,} -> {left.parameters:,}",
         f"GMACs {whole.gmacs:.2f} -> {left.gmacs:.2f} at {size[0]}x{size[1]}",
-        f"GMACs {padded[0]:.2f} -> {padded[1]:.2f} as INT8 kernels pad widths to {INT8_ALIGNMENT}",
+        f"GMACs {padded:.2f} once INT8 kernels have padded the widths to {INT8_ALIGNMENT}",
     ]

@@ -48,7 +48,8 @@ class Importance:
         Raises:
             InvalidInput: the weights are not finite.
         """
-        scores = IMPORTANCES[self.name](group, state, self.seed)
+        with np.errstate(invalid="ignore"):
+            scores = IMPORTANCES[self.name](group, state, self.seed)
         if not np.isfinite(scores).all():
             raise InvalidInput(
                 f"the weights of {group.name}, such as {group.writers[0].weight}, are not finite",
