@@ -185,16 +185,11 @@ def test_the_canary_is_the_named_picture_or_the_first_of_an_exam(
         ({"input": INPUT}, {"calibration": Path("/")}, InvalidInput, "holds no pictures"),
     ],
 )
+@pytest.mark.usefixtures("dataset")
 def test_what_is_missing_is_named(
-    bare: Path,
-    dataset: Path,
-    tmp_path: Path,
-    body: Any,
-    request_changes: Any,
-    fault: Any,
-    told: str,
+    bare: Path, body: Any, request_changes: Any, fault: Any, told: str
 ) -> None:
-    recipe = recipe_in(tmp_path / "street", **body)
+    recipe = recipe_in(bare.parent / "street", **body)
     with pytest.raises(fault, match=told):
         order_from_request(BuildRequest(recipe=recipe, **request_changes))
 

@@ -49,7 +49,7 @@ def test_a_sign_that_differs_costs_a_copy() -> None:
 def test_a_channel_that_is_dead_on_one_level_is_shared_all_the_same() -> None:
     weights = levels([1, 1, 0, 1, 1, 1], [1, 1, 2, 1, 1, 1])
     (quantized,) = quantized_weights(weights)
-    assert np.abs(restored(quantized, "conv@level0")[2]).max() <= 127 * SCALE_FLOOR
+    assert np.abs(restored(quantized, "conv@level0")[2]).max() <= 127.1 * SCALE_FLOOR
     expected = weights["conv@level1"][2]
     found = restored(quantized, "conv@level1")[2]
     assert np.abs(found - expected).max() <= 0.51 * np.abs(expected).max() / 127
