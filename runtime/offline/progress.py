@@ -22,9 +22,10 @@ def console_progress() -> Iterator[Progress]:
         TimeRemainingColumn(),
     )
     with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("segmenting", total=None)
+        # Hidden until something is told: where all is finished there is nothing to show.
+        task = bar.add_task("", total=None, visible=False)
 
         def show(name: str, done: int, total: Optional[int]) -> None:
-            bar.update(task, description=name, completed=done, total=total)
+            bar.update(task, description=name, completed=done, total=total, visible=True)
 
         yield show

@@ -82,6 +82,9 @@ class VideoWriter:
         self._written = 0
 
     def __enter__(self) -> VideoWriter:
+        # The encoder of a killed run may still be at its file; a new one of that name is another.
+        if self._unfinished.exists():
+            self._unfinished.unlink()
         if self._ffmpeg is not None:
             self._encoder = _Ffmpeg(self._ffmpeg, self._unfinished, self._size, self._rate)
         else:
