@@ -17,7 +17,7 @@ PLAN_FLAGS: Dict[str, Tuple[str, str]] = {
     "imagenet": ("imagenet", "an ImageNet classifier's state_dict for the encoder to start from"),
     "init": ("init", "a checkpoint to start from, whatever its classes"),
     "encoder": ("network.encoder", "resnet18, resnet34 or mobilenet_v2"),
-    "variant": ("network.variant", "pyramid or single_scale"),
+    "variant": ("network.variant", "pyramid or single"),
     "levels": ("network.levels", "of the pyramid, 1 to 3"),
     "output-stride": ("network.output_stride", "4 or 8"),
     "epochs": ("settings.epochs", "passes over the pictures"),

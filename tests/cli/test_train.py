@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import json
+from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any, Dict
 
 import pytest
 
@@ -10,7 +10,10 @@ from runtime.cli import main, train
 
 pytest.importorskip("torch")
 
+from runtime.builder.augment import Augmentation
 from runtime.builder.checkpoint import load_checkpoint, save_checkpoint
+from runtime.builder.schedule import TrainingSettings
+from runtime.builder.training_plan import NetworkPlan, TrainingPlan, plan_from_file
 from tests.builder.scenes import write_dataset
 from tests.builder.tiny_training import network
 
@@ -29,22 +32,42 @@ crop = [64, 64]
 """
 
 
-def test_every_flag_is_a_field_of_the_plan() -> None:
-    from runtime.builder.training_plan import TrainingPlan, plan_from_file
+ARGUMENTS = """
+scenes --out out --split a --split b --hold-out n* --geometry stretch --size 64x96 --crop 32x48
+--encoder resnet34 --variant pyramid --levels 2 --output-stride 8 --epochs 3 --batch 2
+--learning-rate 1e-3 --encoder-rate 1 --warmup-steps 7 --weight-decay 0.01 --loss cross-entropy
+--rarity 0.5 --ema 0.9 --precision bf16 --seed 4
+"""
 
-    values: Dict[str, Any] = {"size": (64, 96), "crop": (64, 64), "levels": 2, "stride": 8}
-    values.update(dataset="scenes", split=["a"], validate_on=["b"], geometry="stretch")
-    values.update(encoder="resnet34", variant="pyramid", epochs=3, batch=2, learning_rate=1e-3)
-    values.update(encoder_rate=1.0, loss="cross-entropy", ema=0.9, precision="bf16", seed=4)
-    flags = {name: values[flag] for flag, name in train.FLAGS.items() if flag in values}
 
-    plan = plan_from_file(None, flags)
+def test_flags_make_a_plan() -> None:
+    parser = ArgumentParser()
+    train.add_arguments(parser)
 
-    assert set(train.FLAGS) - set(values) == {"hold_out", "init", "imagenet"}
-    assert isinstance(plan, TrainingPlan)
-    assert plan.network is not None
-    assert (plan.network.encoder, plan.network.output_stride) == ("resnet34", 8)
-    assert (plan.settings.seed, plan.settings.augmentation.crop) == (4, (64, 64))
+    plan = plan_from_file(None, train._given(parser.parse_args(ARGUMENTS.split())))
+
+    assert plan == TrainingPlan(
+        dataset=Path("scenes"),
+        splits=("a", "b"),
+        hold_out="n*",
+        geometry="stretch",
+        size=(64, 96),
+        network=NetworkPlan(encoder="resnet34", levels=2, output_stride=8),
+        settings=TrainingSettings(
+            epochs=3,
+            batch=2,
+            learning_rate=1e-3,
+            encoder_rate=1.0,
+            warmup_steps=7,
+            weight_decay=0.01,
+            loss="cross-entropy",
+            rarity=0.5,
+            ema=0.9,
+            precision="bf16",
+            seed=4,
+            augmentation=Augmentation(crop=(32, 48)),
+        ),
+    )
 
 
 def test_a_plan_in_a_file_is_run_and_flags_win_over_it(
@@ -98,4 +121,4 @@ def test_a_size_is_height_by_width(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["train", "scenes", "--out", "out", "--size", "big"])
 
-    assert "'big' is not a height and a width" in capsys.readouterr().err
+    assert "'big' is no size" in capsys.readouterr().err
