@@ -8,10 +8,11 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, BinaryIO, Dict, List, Mapping, Tuple
 
 import numpy as np
 import torch
+from numpy.lib.npyio import NpzFile
 from torch import Tensor
 
 from runtime.builder.pruning.cut import require_checkpoint, require_geometry
@@ -21,6 +22,7 @@ from runtime.errors import InvalidInput, RuntimeFault
 
 MASKS_FORMAT = "swiftnet-runtime weight masks"
 RECORD = "record"
+BROKEN = (OSError, EOFError, TypeError, ValueError, KeyError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +131,7 @@ class WeightMasks:
             InvalidInput: there is no such file, or it does not hold masks of one network.
         """
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, _archive(file) as stored:
                 record = json.loads(str(stored[RECORD]))
                 before = Architecture.from_dict(record["architecture"])
                 shapes = _shapes(before)
@@ -137,7 +139,7 @@ class WeightMasks:
                     name: _unpacked(stored[name], shapes[name]) for name in record["masks"]
                 }
             return cls(before, remaining, record["checkpoint_sha256"])
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile, RuntimeFault) as error:
+        except (*BROKEN, RuntimeFault) as error:
             raise InvalidInput(
                 f"{path} does not hold the weight masks of a network ({error})",
                 "Make them with `runtime prune --unstructured`",
@@ -154,6 +156,14 @@ class WeightMasks:
             "masks": self._names(),
         }
         return json.dumps(record, sort_keys=True)
+
+
+def _archive(file: BinaryIO) -> NpzFile:
+    # From an open file, because numpy leaves those open that it opens and cannot read.
+    stored = np.load(file, allow_pickle=False)
+    if not isinstance(stored, NpzFile):
+        raise TypeError("it is a single array")
+    return stored
 
 
 def _shapes(architecture: Architecture) -> Dict[str, Tuple[int, ...]]:

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from runtime.builder.pruning.cut import network_after
+from runtime.builder.pruning.request import MaskRequest
+from runtime.builder.pruning.unstructured import masks_from_checkpoint
+from runtime.builder.pruning.weight_masks import WeightMasks
+from runtime.builder.swiftnet import SwiftNet
+from runtime.errors import InvalidInput
+from tests.builder.networks import narrow, randomised
+from tests.builder.pruning.family import in_memory
+
+NETWORK = randomised(narrow())
+MASKS = masks_from_checkpoint(in_memory(NETWORK), MaskRequest(ratio=0.5))
+
+
+def removed_weights(network: SwiftNet) -> torch.Tensor:
+    """Every weight that ought to be zero."""
+    return torch.cat(
+        [
+            network.get_parameter(name)[torch.from_numpy(~mask)]
+            for name, mask in MASKS.remaining.items()
+        ]
+    )
+
+
+def test_zero_what_they_remove_and_leave_the_shapes() -> None:
+    pruned = network_after(NETWORK, MASKS)
+    assert pruned.architecture == NETWORK.architecture
+    assert torch.count_nonzero(removed_weights(pruned)) == 0
+    kept = pruned.get_parameter("logits.conv.weight")
+    assert torch.equal(kept, NETWORK.get_parameter("logits.conv.weight"))
+
+
+def test_come_back_from_their_file(tmp_path: Path) -> None:
+    path = tmp_path / "masks.npz"
+    MASKS.write(path)
+    read = WeightMasks.from_file(path)
+    assert read.sha256 == MASKS.sha256
+    assert read.before == MASKS.before
+    assert all(
+        np.array_equal(read.remaining[name], MASKS.remaining[name]) for name in MASKS.remaining
+    )
+    again = tmp_path / "again.npz"
+    read.write(again)
+    assert again.read_bytes() == path.read_bytes()
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["again.npz", "masks.npz"]
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04 torn", b"\x93NUMPY", b"no archive"])
+def test_other_files_are_refused(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "masks.npz").write_bytes(data)
+    with pytest.raises(InvalidInput, match=r"masks\.npz does not hold the weight masks"):
+        WeightMasks.from_file(tmp_path / "masks.npz")
+
+
+def test_arrays_of_something_else_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "masks.npz", numbers=np.arange(3))
+    np.save(tmp_path / "array.npy", np.arange(3))
+    for name in ("masks.npz", "array.npy", "absent.npz"):
+        with pytest.raises(InvalidInput, match="does not hold the weight masks"):
+            WeightMasks.from_file(tmp_path / name)
+
+
+def test_masks_of_another_network_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="levels"):
+        network_after(SwiftNet(narrow(levels=2)), MASKS)
+    with pytest.raises(InvalidInput, match="masks of checkpoint"):
+        MASKS.require_checkpoint("1" * 64)
+    with pytest.raises(InvalidInput, match=r"mask of backbone\.conv1\.weight is bool \(3,\)"):
+        WeightMasks(narrow(), {"backbone.conv1.weight": np.ones(3, bool)}, "0" * 64)
+
+
+def test_the_control_keeps_as_many_in_each_layer_elsewhere() -> None:
+    control = MASKS.control(seed=1)
+    for name, mask in MASKS.remaining.items():
+        assert control.remaining[name].sum() == mask.sum()
+    assert control.sha256 == MASKS.control(seed=1).sha256
+    assert len({control.sha256, MASKS.control(seed=2).sha256, MASKS.sha256}) == 3
+
+
+def test_held_weights_stay_zero_through_momentum_and_decay() -> None:
+    network = randomised(narrow()).train()
+    optimiser = torch.optim.AdamW(network.parameters(), lr=0.01, weight_decay=0.1)
+    pictures = torch.rand(2, 3, 64, 64)
+
+    def step() -> None:
+        optimiser.zero_grad()
+        network(pictures).square().mean().backward()
+        optimiser.step()
+
+    # Moments of the weights that are removed later go on pushing them.
+    step()
+    assert torch.count_nonzero(removed_weights(network)) > 0
+    MASKS.hold(network, optimiser)
+    for _ in range(2):
+        step()
+        assert torch.count_nonzero(removed_weights(network)) == 0
+
+
+def test_held_weights_are_silent_when_others_are_loaded() -> None:
+    network = randomised(narrow())
+    MASKS.hold(network, torch.optim.AdamW(network.parameters()))
+    network.load_state_dict(NETWORK.state_dict())
+    picture = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(network(picture), network_after(NETWORK, MASKS)(picture))
