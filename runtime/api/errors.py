@@ -116,4 +116,5 @@ def _routing_sentence(request: Request, error: HTTPException) -> str:
 
 
 def _sentence(status: int, error: str, headers: Optional[Mapping[str, str]] = None) -> Response:
-    return JSONResponse({"error": error}, status, headers=dict(headers or {}))
+    # A plain number: before Python 3.11 an HTTPStatus does not print as one.
+    return JSONResponse({"error": error}, int(status), headers=dict(headers or {}))
