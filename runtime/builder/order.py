@@ -14,7 +14,7 @@ from runtime.builder.dataset import SegmentationDataset
 from runtime.builder.derivation import calibration_from, derived_recipe, name_from
 from runtime.builder.layouts import open_dataset
 from runtime.builder.recipe import EvaluationChoice, Recipe, recipe_from_file, recipe_text
-from runtime.builder.selection import calibration_pictures, matching
+from runtime.builder.selection import calibration_pictures
 from runtime.errors import InvalidConfig, InvalidInput
 from runtime.labels import Classes
 from runtime.manifest import InputSpec, Precision
@@ -97,7 +97,7 @@ def order_from_request(request: BuildRequest) -> BuildOrder:
     if "int8" in precisions:
         images = calibration_pictures(recipe.calibration, dataset, out)
     exams = tuple(
-        Exam(choice, matching(dataset, choice.splits, choice.pictures))
+        Exam(choice, dataset.of_splits(*choice.splits).named(choice.pictures))
         for choice in recipe.evaluation
         if dataset is not None
     )

@@ -22,6 +22,10 @@ else:
     import tomli as tomllib
 
 
+# The content of these files has hashes of its own in the manifest.
+_WHERE_FILES_LIE: Any = {"checkpoint": True, "dataset": True, "calibration": {"folder"}}
+
+
 class _Table(BaseModel):
     """A table of the file: frozen, and an unknown key is an error."""
 
@@ -141,8 +145,9 @@ class Recipe(_Table):
 
     @property
     def sha256(self) -> str:
-        """Of the recipe's content; comments and layout of the file do not count."""
-        plain = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        """Of what the recipe decides; where files lie, and the file's layout, do not count."""
+        decided = self.model_dump(mode="json", exclude=_WHERE_FILES_LIE)
+        plain = json.dumps(decided, sort_keys=True)
         return hashlib.sha256(plain.encode()).hexdigest()
 
 

@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from fnmatch import fnmatch
 from pathlib import Path
-from typing import Optional, Sequence, Tuple
+from typing import Optional, Tuple
 
 from runtime.builder.dataset import SegmentationDataset
 from runtime.builder.layouts import IMAGE_ENDINGS
 from runtime.builder.recipe import CalibrationChoice
 from runtime.errors import InvalidConfig, InvalidInput
-
-
-def matching(
-    dataset: SegmentationDataset, splits: Sequence[str], pattern: str
-) -> SegmentationDataset:
-    """The pictures of some splits whose names match a shell pattern.
-
-    Raises:
-        InvalidInput: there is no such split.
-        InvalidConfig: no name matches.
-    """
-    chosen = dataset.of_splits(*splits)
-    matching = tuple(p for p in chosen.pictures if fnmatch(p.name, pattern))
-    if not matching:
-        raise InvalidConfig(
-            f"no picture of {dataset.name!r}, {', '.join(splits)}, matches {pattern!r}",
-            "Correct the recipe's splits and pictures",
-        )
-    return replace(chosen, pictures=matching)
 
 
 def calibration_pictures(
@@ -54,7 +33,7 @@ def calibration_pictures(
     if choice.folder is not None:
         images = images_in(out / choice.folder)
     elif dataset is not None:
-        pictures = matching(dataset, choice.splits, choice.pictures).pictures
+        pictures = dataset.of_splits(*choice.splits).named(choice.pictures).pictures
         images = tuple(picture.image for picture in pictures)
     else:
         images = ()

@@ -179,7 +179,7 @@ def test_the_canary_is_the_named_picture_or_the_first_of_an_exam(
         (
             {"input": INPUT, "c": '[calibration]\nname = "x"\npictures = "q*"'},
             {},
-            InvalidConfig,
+            InvalidInput,
             "no picture of 'brightness'",
         ),
         ({"input": INPUT}, {"calibration": Path("/")}, InvalidInput, "holds no pictures"),

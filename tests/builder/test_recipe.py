@@ -61,6 +61,8 @@ def test_the_hash_is_of_what_is_said_not_of_how(tmp_path: Path) -> None:
     first = recipe_from_file(written(tmp_path, FULL))
     relaid = FULL.replace("  # a comment", "").replace("height = 512\n", "height   =   512\n\n")
     assert recipe_from_file(written(tmp_path, relaid)).sha256 == first.sha256
+    moved = FULL.replace("../../data/street", "/mnt/street")
+    assert recipe_from_file(written(tmp_path, moved)).sha256 == first.sha256
     other = recipe_from_file(written(tmp_path, FULL.replace("512", "544")))
     assert other.sha256 != first.sha256
 
