@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Tuple
 
-from runtime.errors import EngineRefused
+from runtime.errors import EngineRefused, OutputFailed
 from runtime.manifest import MANIFEST_NAME, Build, EngineManifest, Precision, manifest_from_file
 
 RECIPE_NAME = "recipe.toml"
 FLOAT_MODEL = "model.onnx"
 HALF_MODEL = "model.fp16.onnx"
 INT8_MODEL = "model.int8.onnx"
+INT8_HALF_MODEL = "model.int8.fp16.onnx"
 CANARY_IMAGE = "canary.png"
 CANARY_LABELS = "canary.labels.png"
 BUILD_STATE = "build-state.json"
@@ -128,6 +130,29 @@ class EngineFolder:
             self._require_file(path, cure)
             _require_hash(path, sha256, cure)
         return paths
+
+    def write(self, name: str, content: bytes) -> Path:
+        """Writes a file that is there whole or not at all, and returns its path.
+
+        Raises:
+            OutputFailed: no room or no right to write.
+        """
+        path = self.path / name
+        unfinished = path.with_name(f".{name}.unfinished-{os.getpid()}")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with unfinished.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        except OSError as error:
+            unfinished.unlink(missing_ok=True)
+            raise OutputFailed(
+                f"{path} cannot be written: {error.strerror}",
+                "Free disk space, or build into another folder with --out",
+            ) from error
+        return path
 
     def _require_file(self, path: Path, cure: str) -> None:
         if not path.is_file():

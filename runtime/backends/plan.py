@@ -1,0 +1,146 @@
+"""From an ONNX file to a TensorRT plan: one way for TensorRT 8.5, 8.6, 10, 11 and TensorRT-RTX.
+
+TensorRT is all this needs, so a device without torch and onnx builds its own plans. Up to 8.6 the
+float master is given and flags allow lower precisions (weak typing); from 10 on the graph itself
+says them (strong typing), so FP16 has a graph of its own. Answers of False and None become faults
+that quote the log.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from typing import Any, Dict, Optional
+
+from typing_extensions import Literal
+
+from runtime.backends.plan_options import PlanOptions
+from runtime.backends.trt_api import Builder, INetworkDefinition, TensorRT
+from runtime.backends.trt_capabilities import Capabilities, capabilities_of
+from runtime.backends.trt_configuration import Configuration
+from runtime.backends.trt_faults import build_failed, notices_in
+from runtime.backends.trt_log import LogTail, listening
+from runtime.backends.trt_network import (
+    empty_network,
+    fill_from_onnx,
+    interface_of,
+    network_flags,
+    require_precision,
+    types_of,
+)
+from runtime.backends.trt_progress import Advance
+from runtime.errors import BuildFailed
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A built plan.
+
+    Attributes:
+        content: the plan itself, for this TensorRT on this GPU alone.
+        log: the tail of TensorRT's log.
+        facts: how it was built, in plain values and names; for the manifest's `settings`.
+        timing_cache: to be given to the next build; None where TensorRT keeps none.
+    """
+
+    content: bytes = field(repr=False)
+    log: str = field(repr=False)
+    facts: Dict[str, Any]
+    timing_cache: Optional[bytes] = field(default=None, repr=False)
+
+
+def tensorrt_module(name: Literal["tensorrt", "tensorrt_rtx"] = "tensorrt") -> TensorRT:
+    """Imports TensorRT.
+
+    Raises:
+        BuildFailed: it is not installed, or its libraries do not load.
+    """
+    try:
+        module: Any = importlib.import_module(name)
+    except (ImportError, OSError) as error:
+        raise BuildFailed(
+            f"{name} cannot be imported: {error}",
+            "JetPack brings it as python3-libnvinfer, which a virtual environment sees with "
+            "--system-site-packages; elsewhere `pip install tensorrt`",
+        ) from error
+    return module  # type: ignore[no-any-return]
+
+
+def plan_from_onnx(
+    onnx: bytes,
+    options: PlanOptions,
+    module: Optional[TensorRT] = None,
+    advance: Optional[Advance] = None,
+) -> Plan:
+    """Builds a plan; minutes on a small device.
+
+    Args:
+        onnx: a graph of the builder that fits precision and typing; see `plan_for_device.SOURCES`.
+        options: what to build.
+        module: a TensorRT; None imports `tensorrt`.
+        advance: called up to `trt_progress.PARTS` times while it builds, where this TensorRT tells
+            its progress. The build is cancelled by an exception of it, which is then raised here.
+
+    Raises:
+        BuildFailed: TensorRT cannot build it, or the graph is not what the options say.
+    """
+    trt = tensorrt_module() if module is None else module
+    capabilities = capabilities_of(trt)
+    typing = capabilities.typing(options.typing)
+    with listening(trt) as (logger, tail):
+        builder = _builder(trt, capabilities, logger, tail)
+        flags = network_flags(capabilities, typing)
+        network = empty_network(trt, builder, flags)
+        fill_from_onnx(trt.OnnxParser(network, logger), onnx, capabilities, tail)
+        require_precision(network, options.precision, typing)
+        config = Configuration(trt, capabilities, builder, options)
+        config.set_precision(typing)
+        config.set_batch(network)
+        config.set_targets()
+        config.set_timing_cache()
+        content = _built(config, network, tail, advance)
+        facts: Dict[str, Any] = {
+            "module": trt.__name__,
+            "version": capabilities.version,
+            "typing": typing,
+            "network_flags": flags,
+            "builder_flags": config.flags,
+            "workspace": options.workspace,
+            "batch": None if options.batch is None else list(options.batch),
+            "compute_capabilities": list(options.compute_capabilities),
+            "optimization_level": options.optimization_level,
+            "timing_cache": config.timing_cache_state,
+            "layers": network.num_layers,
+            "types": types_of(network) if typing == "strong" else {},
+            **interface_of(network),
+            "notices": [notice.meaning for notice in notices_in(tail.problems)],
+        }
+        return Plan(content, tail.text, facts, config.timing_cache)
+
+
+def _builder(trt: TensorRT, capabilities: Capabilities, logger: object, tail: LogTail) -> Builder:
+    try:
+        return trt.Builder(logger)
+    except TypeError as error:
+        # What Python's binding makes of a null pointer from the library.
+        raise build_failed(
+            f"{capabilities.product} cannot start",
+            tail.problems,
+            "See with `runtime doctor` whether the GPU and its driver are there",
+        ) from error
+
+
+def _built(
+    config: Configuration, network: INetworkDefinition, tail: LogTail, advance: Optional[Advance]
+) -> bytes:
+    progress = None if advance is None else config.followed_by(advance)
+    plan = config.build(network)
+    if progress is not None:
+        progress.raise_error()
+    if plan is None:
+        raise build_failed(
+            f"{config.capabilities.product} cannot build the plan",
+            tail.problems,
+            "Try another workspace or precision; if it stays, report it with this message",
+        )
+    return bytes(plan)

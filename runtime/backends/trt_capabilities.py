@@ -1,0 +1,97 @@
+"""What an installed TensorRT can do, asked of its names: never of its version's number.
+
+One implementation serves TensorRT 8.5, 8.6, 10 and 11 and TensorRT-RTX, which counts its versions
+from 1. Flags are always set and reported by name, because their numbers moved between releases.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, Optional, Tuple
+
+from typing_extensions import Literal
+
+from runtime.backends.trt_api import TensorRT
+from runtime.errors import BuildFailed
+
+Typing = Literal["weak", "strong"]
+
+# Every name that some supported release lacks, by the capability that all of its names make up.
+SWITCHES: Dict[str, Tuple[Tuple[str, str], ...]] = {
+    "weak_typing": (("BuilderFlag", "FP16"), ("BuilderFlag", "INT8")),
+    "strong_typing": (("NetworkDefinitionCreationFlag", "STRONGLY_TYPED"),),
+    "explicit_batch": (("NetworkDefinitionCreationFlag", "EXPLICIT_BATCH"),),
+    "node_names": (("ParserError", "node_name"), ("ParserError", "node_operator")),
+    "optimization_level": (("IBuilderConfig", "builder_optimization_level"),),
+    "progress": (
+        ("IBuilderConfig", "progress_monitor"),
+        ("IProgressMonitor", "phase_start"),
+        ("IProgressMonitor", "step_complete"),
+        ("IProgressMonitor", "phase_finish"),
+    ),
+    "ahead_of_time": (
+        ("IBuilderConfig", "num_compute_capabilities"),
+        ("IBuilderConfig", "set_compute_capability"),
+        ("ComputeCapability", "CURRENT"),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What one TensorRT module can do.
+
+    Attributes:
+        product: for messages, such as "TensorRT 8.5.2.2".
+        version: as the module gives it.
+        weak_typing: precision is a flag and TensorRT chooses per layer (8.5 to 10).
+        strong_typing: precision is what the graph says (9.1 and later, the only way from 11 on).
+        explicit_batch: networks have to be told that the batch is a dimension (8).
+        node_names: a parser's error names its node.
+        optimization_level: a build may trade its time for speed (8.6 and later).
+        progress: a build can be followed and cancelled (9.1 and later).
+        ahead_of_time: builds for GPUs that are not here (TensorRT-RTX).
+    """
+
+    product: str
+    version: str
+    weak_typing: bool
+    strong_typing: bool
+    explicit_batch: bool
+    node_names: bool
+    optimization_level: bool
+    progress: bool
+    ahead_of_time: bool
+
+    @property
+    def timing_cache(self) -> bool:
+        """Whether timings are kept: TensorRT-RTX measures nothing and warns of the cache's use."""
+        return not self.ahead_of_time
+
+    def typing(self, wanted: Optional[Typing] = None) -> Typing:
+        """Strong where it exists, as it is all that later releases know; else, or if asked, weak.
+
+        Raises:
+            BuildFailed: this TensorRT has not the typing that is wanted.
+        """
+        chosen: Typing = wanted or ("strong" if self.strong_typing else "weak")
+        if not (self.strong_typing if chosen == "strong" else self.weak_typing):
+            other = "weak" if chosen == "strong" else "strong"
+            raise BuildFailed(
+                f"{self.product} has no {chosen} typing", f"Leave the choice out, or take {other}"
+            )
+        return chosen
+
+
+def capabilities_of(module: TensorRT) -> Capabilities:
+    """Looks for every switch's names in a module; nothing is created, no GPU is touched."""
+    found = {
+        capability: all(_has(module, owner, member) for owner, member in names)
+        for capability, names in SWITCHES.items()
+    }
+    product = "TensorRT-RTX" if found["ahead_of_time"] else "TensorRT"
+    return Capabilities(f"{product} {module.__version__}", module.__version__, **found)
+
+
+def _has(module: TensorRT, owner: str, member: str) -> bool:
+    return hasattr(getattr(module, owner, None), member)

@@ -1,0 +1,44 @@
+"""From the tail of TensorRT's log to a fault that names the cause and the cure."""
+
+from __future__ import annotations
+
+from typing import List, Optional, Sequence
+
+from runtime.backends.trt_symptoms import FAILURES, NOTICES, Explanation, Symptom
+from runtime.errors import BuildFailed
+
+_QUOTED_LINES = 4
+_QUOTED_LENGTH = 300
+
+
+def explanation_of(lines: Sequence[str]) -> Optional[Explanation]:
+    """The first row of the table that explains why something failed, if one does."""
+    return next(iter(_explained(FAILURES, lines)), None)
+
+
+def notices_in(lines: Sequence[str]) -> List[Explanation]:
+    """What is worth telling of something that worked, each row once."""
+    return _explained(NOTICES, lines)
+
+
+def _explained(rows: Sequence[Symptom], lines: Sequence[str]) -> List[Explanation]:
+    found = (next(filter(None, map(row.told_by, lines)), None) for row in rows)
+    return [explanation for explanation in found if explanation is not None]
+
+
+def build_failed(problem: str, lines: Sequence[str], cure: str) -> BuildFailed:
+    """The fault of a step that TensorRT answered with False or None.
+
+    Args:
+        problem: what could not be done.
+        lines: warnings and errors of the log's tail, the latest last.
+        cure: for messages that no row of the table explains.
+    """
+    explanation = explanation_of(lines)
+    notices = notices_in(lines)
+    meaning = "" if explanation is None else f": {explanation.meaning}"
+    aside = "".join(f"; {notice.meaning}" for notice in notices)
+    cures = [explanation.cure if explanation else cure, *(notice.cure for notice in notices)]
+    quoted = " / ".join(line[:_QUOTED_LENGTH] for line in lines[-_QUOTED_LINES:])
+    said = f" (TensorRT said: {quoted})" if quoted else " (TensorRT gave no reason)"
+    return BuildFailed(problem + meaning + aside + said, ". ".join(dict.fromkeys(cures)))
