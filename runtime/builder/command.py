@@ -30,15 +30,14 @@ def evidence_table(manifest: EngineManifest) -> Table:
     gmacs = manifest.model.macs / 1e9
     title = f"{manifest.name}: {manifest.model.parameters:,} parameters, {gmacs:.2f} GMACs"
     table = Table(title=title)
-    for heading in ("build", "MB", "measured on", "images", "mIoU", "against FP32", "agreement"):
-        table.add_column(
-            heading, justify="left" if heading in ("build", "measured on") else "right"
-        )
+    for heading in ("build", "MB", "measured on", "images", "mIoU", "to FP32", "agreement"):
+        words = heading in ("build", "measured on")
+        table.add_column(heading, justify="left" if words else "right")
     for build in manifest.builds:
         name = f"{build.precision} {build.backend}"
         size = f"{build.size / MEGABYTE:.1f}"
         if not build.evidence:
-            table.add_row(name, "nothing", size)
+            table.add_row(name, size, "nothing")
         for found in build.evidence:
             seen = " (seen in training)" if found.seen_in_training else ""
             change = ""
@@ -46,8 +45,8 @@ def evidence_table(manifest: EngineManifest) -> Table:
                 change = f"{100 * (found.miou - found.reference_miou):+.2f}"
             table.add_row(
                 name,
-                f"{found.dataset} {found.split}{seen}",
                 size,
+                f"{found.dataset} {found.split}{seen}",
                 str(found.images),
                 f"{100 * found.miou:.2f}",
                 change,
