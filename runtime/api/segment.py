@@ -10,7 +10,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Dict, List, Mapping, Tuple, TypeVar
+from typing import Any, Dict, Mapping, Tuple, TypeVar
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
@@ -151,15 +151,15 @@ def server_timing(timings: Mapping[str, float]) -> str:
 async def _unless_gone(answer: asyncio.Future[T], receive: Receive) -> T:
     """Waits for `answer`, or cancels it when the client goes."""
     gone = asyncio.ensure_future(_disconnected(receive))
+    gone.add_done_callback(lambda _: answer.cancel())
     try:
-        either: List[asyncio.Future[Any]] = [answer, gone]
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if not answer.done():
-            raise ClientGone
-        return answer.result()
+        return await answer
+    except asyncio.CancelledError:
+        if gone.done() and not gone.cancelled():
+            raise ClientGone from None
+        raise
     finally:
         gone.cancel()
-        answer.cancel()
 
 
 async def _disconnected(receive: Receive) -> None:
