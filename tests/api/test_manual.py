@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from html import unescape
+from pathlib import Path
 
 from runtime.api.manual import manual_page
 from tests.api.serving import served
@@ -52,3 +53,15 @@ def test_what_an_api_says_about_itself_cannot_become_markup() -> None:
         }
     )
     assert "<script>" not in page
+
+
+def test_the_written_manual_names_every_address_and_parameter() -> None:
+    written = (Path(__file__).parents[2] / "docs" / "http-api.md").read_text(encoding="utf-8")
+    with served() as running:
+        document = running.client.get("/openapi.json").json()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            assert f"`{method.upper()} {path}`" in written
+            for parameter in operation.get("parameters", ()):
+                name = parameter["name"]
+                assert any(form in written for form in (f"`{name}`", f"`?{name}=`", f"{{{name}}}"))
