@@ -50,7 +50,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     Returns:
         The exit code.
     """
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     try:
         arguments.run(arguments)
     except RuntimeFault as fault:
@@ -71,12 +71,13 @@ def main(argv: Optional[List[str]] = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The whole tree of arguments."""
+    tree = argparse.ArgumentParser(
         prog="runtime", description="Real-time semantic segmentation on the edge."
     )
-    parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    tree.add_argument("--version", action="version", version=__version__)
+    commands = tree.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
         described = f"{command.HELP[0].upper()}{command.HELP[1:]}."
         added = commands.add_parser(
@@ -84,4 +85,4 @@ def _parser() -> argparse.ArgumentParser:
         )
         command.add_arguments(added)
         added.set_defaults(run=command.run)
-    return parser
+    return tree
