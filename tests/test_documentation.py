@@ -1,4 +1,4 @@
-"""What the documentation shows is what the project does: its commands parse, its links lead somewhere."""
+"""What the documentation shows is what the project does: commands parse, links lead somewhere."""
 
 from __future__ import annotations
 
