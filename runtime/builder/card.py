@@ -23,6 +23,7 @@ class TrainingCard(BaseModel):
         plan: the training plan, paths left out.
         initial_sha256: of the checkpoint or encoder it started from; None from scratch.
         held_out: measured on pictures kept out of training; None where there were none.
+        pruning: what the network lost since or before this training, by hashes; None if nothing.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +35,7 @@ class TrainingCard(BaseModel):
     plan: Dict[str, Any]
     initial_sha256: Optional[str] = None
     held_out: Optional[EvaluationReport] = None
+    pruning: Optional[Dict[str, Any]] = None
 
 
 def card_of(checkpoint: Checkpoint) -> TrainingCard:

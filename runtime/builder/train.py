@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import List, Optional, Sequence
 
 import torch
 
@@ -15,8 +16,11 @@ from runtime.builder.devices import joined
 from runtime.builder.evaluate import ModelPredictor, evaluate
 from runtime.builder.plots import write_report
 from runtime.builder.progress import Measure, Narrator
+from runtime.builder.pruning.moments import kept_step
+from runtime.builder.pruning.ticket_files import ticket_beside
+from runtime.builder.pruning.tickets import begin, settings_for
 from runtime.builder.swiftnet import SwiftNet
-from runtime.builder.training import RunOptions, Step, Training
+from runtime.builder.training import Listener, RunOptions, Step, Training
 from runtime.builder.training_plan import PATHS, TrainingPlan, input_spec, pictures, start
 from runtime.manifest import ClassesSpec, InputSpec
 
@@ -33,6 +37,7 @@ class TrainingOptions:
         save_every: seconds between saved states.
         measure_every: epochs between measurements on the held-out pictures.
         tensorboard: write TensorBoard events.
+        keep_step: a step to write down whole, so that a pruned network can go back to it.
     """
 
     device: str = "auto"
@@ -40,12 +45,14 @@ class TrainingOptions:
     save_every: float = 120.0
     measure_every: int = 5
     tensorboard: bool = False
+    keep_step: Optional[int] = None
 
 
 def run_train(plan: TrainingPlan, folder: Path, options: TrainingOptions) -> Path:
     """Trains to the end, going on from what a killed run of the same plan left in `folder`.
 
-    Under torchrun each process takes its share of every batch, and the first one writes.
+    Under torchrun each process takes its share of every batch, and the first one writes. Where the
+    plan's `init` is a ticket, the training begins where the ticket says.
 
     Args:
         plan: what to do.
@@ -65,14 +72,23 @@ def run_train(plan: TrainingPlan, folder: Path, options: TrainingOptions) -> Pat
         begun = start(plan, learnt)
         spec = input_spec(plan, learnt, begun.model.architecture)
         run = RunOptions(options.workers, options.save_every)
+        ticket = None if plan.init is None else ticket_beside(plan.init)
+        if ticket is not None:
+            settings = settings_for(ticket.record.arm, plan.settings)
+            plan = plan.model_copy(update={"settings": settings})
         training = Training(plan.settings, begun.model, learnt, spec, run, place)
+        if ticket is not None:
+            begin(training, ticket, folder)
         if not place.leads:
             training.run(folder, _keep_quiet)
             return folder / CHECKPOINT_NAME
         folder.mkdir(parents=True, exist_ok=True)
         measure = None if held is None else _measure(held, spec, place.device)
         with Narrator(folder, measure, options.measure_every, options.tensorboard) as narrator:
-            trained = training.run(folder, narrator)
+            listeners: List[Listener] = [narrator]
+            if options.keep_step is not None:
+                listeners.append(kept_step(training, options.keep_step, folder))
+            trained = training.run(folder, _all_of(listeners))
             report = narrator.measured(training.steps, trained)
         card = TrainingCard(
             dataset=learnt.name,
@@ -82,6 +98,7 @@ def run_train(plan: TrainingPlan, folder: Path, options: TrainingOptions) -> Pat
             plan=plan.model_dump(mode="json", exclude=PATHS),
             initial_sha256=begun.sha256,
             held_out=report,
+            pruning=None if ticket is None else ticket.record.model_dump(),
         )
         save_checkpoint(folder / CHECKPOINT_NAME, trained, card.model_dump(mode="json"))
         if report is not None:
@@ -91,6 +108,14 @@ def run_train(plan: TrainingPlan, folder: Path, options: TrainingOptions) -> Pat
 
 def _keep_quiet(_: Step) -> None:
     """Listens for a process that does not lead."""
+
+
+def _all_of(listeners: Sequence[Listener]) -> Listener:
+    def hear(step: Step) -> None:
+        for listener in listeners:
+            listener(step)
+
+    return hear
 
 
 def _measure(held: SegmentationDataset, spec: InputSpec, device: torch.device) -> Measure:

@@ -58,6 +58,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     how("--workers", type=int, default=0, metavar="N", help="processes that load pictures [0]")
     how("--save-every", type=float, default=120.0, metavar="S", help="seconds [120]")
     how("--measure-every", type=int, default=5, metavar="N", help="epochs [5]")
+    how("--keep-step", type=int, metavar="K", help="write step K down, for prune --rewind")
     how("--tensorboard", action="store_true", help="write TensorBoard events")
 
 
@@ -76,6 +77,7 @@ def run(arguments: Namespace) -> None:
         save_every=arguments.save_every,
         measure_every=arguments.measure_every,
         tensorboard=arguments.tensorboard,
+        keep_step=arguments.keep_step,
     )
     plan = plan_from_file(arguments.plan, _given(arguments))
     checkpoint = run_train(plan, arguments.out, options)

@@ -12,17 +12,19 @@ from runtime.builder.pruning.request import BLOCKS, INT8_ALIGNMENT, MaskRequest,
 from runtime.errors import InvalidInput
 
 IMPORTANCES = ("l1", "l2", "bn", "pyramid", "random")
-STRUCTURED = (
-    "blocks",
-    "ratios",
-    "allocation",
-    "importance",
-    "alignment",
-    "floor",
-    "cap",
-    "rounds",
-    "size",
-)
+# What makes a request, and the flags that say it.
+STRUCTURED = {
+    "blocks": "--blocks",
+    "ratio": "--ratio",
+    "ratios": "--ratio-of",
+    "allocation": "--allocation",
+    "importance": "--importance",
+    "alignment": "--align",
+    "floor": "--floor",
+    "cap": "--cap",
+    "rounds": "--rounds",
+    "size": "--size",
+}
 
 
 def add_prune_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,7 +112,7 @@ def prune(arguments: argparse.Namespace) -> None:
 def _decision(arguments: argparse.Namespace) -> Union[PruningRequest, MaskRequest, Path]:
     given = {
         name: getattr(arguments, name)
-        for name in ("ratio", *STRUCTURED)
+        for name in STRUCTURED
         if getattr(arguments, name) is not None
     }
     if arguments.plan is not None:
@@ -128,7 +130,8 @@ def _decision(arguments: argparse.Namespace) -> Union[PruningRequest, MaskReques
 
 def _refuse(given: Dict[str, Any], option: str, reason: str) -> None:
     if given:
-        raise InvalidInput(f"{option} {reason}", f"Leave out {', '.join(sorted(given))}")
+        flags = ", ".join(sorted(STRUCTURED[name] for name in given))
+        raise InvalidInput(f"{option} {reason}", f"Leave out {flags}")
 
 
 def _structured(given: Dict[str, Any]) -> Dict[str, Any]:

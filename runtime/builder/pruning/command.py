@@ -112,8 +112,8 @@ def _require_sensible(job: PruneJob) -> None:
         )
     if job.rewind is not None and job.arm not in ("lth", "ri-p", "lrr"):
         raise InvalidInput(
-            f"{'no arm' if job.arm is None else f'the arm {job.arm}'} goes back to early weights",
-            "Leave out --rewind, or choose lth, ri-p or lrr",
+            f"--rewind is of no use {f'to the arm {job.arm}' if job.arm else 'without an arm'}",
+            "Leave it out, or choose lth, ri-p or lrr with --then",
         )
 
 
@@ -137,7 +137,12 @@ def _input_of(checkpoint: Checkpoint, picture: Path) -> InputSpec:
 
 
 def _metadata(checkpoint: Checkpoint, cut: Cut, ticket: Optional[Ticket]) -> Dict[str, Any]:
-    """What the checkpoint said of itself, without measures that no longer hold."""
+    """What the checkpoint said of itself, without measures that no longer hold.
+
+    Published checkpoints say nothing, and nothing is added: half a card would be no card.
+    """
+    if not checkpoint.metadata:
+        return {}
     record = {"checkpoint_sha256": checkpoint.sha256, "cut_sha256": cut.sha256}
     if ticket is not None:
         record.update(arm=ticket.record.arm)

@@ -19,7 +19,7 @@ from runtime.builder.checkpoint import load_checkpoint
 from runtime.builder.pruning.cut import Cut, moments_after, state_after
 from runtime.builder.pruning.whole_file import whole_file
 from runtime.builder.swiftnet import Architecture, SwiftNet
-from runtime.builder.training import Step
+from runtime.builder.training import Step, Training
 from runtime.builder.training_state import TrainingState
 from runtime.errors import InvalidInput
 
@@ -127,6 +127,20 @@ class Moment:
         if state.average is not None:
             state.average.model.load_state_dict(self.average or self.weights)
             state.average.updates = self.step
+
+
+def kept_step(training: Training, step: int, folder: Path) -> MomentKeeper:
+    """A listener that writes a step of a training into its folder.
+
+    Raises:
+        InvalidInput: the training has no such step.
+    """
+    if not 0 <= step <= training.steps:
+        raise InvalidInput(
+            f"step {step} is to be kept of a training of {training.steps}",
+            f"Choose one from 0 to {training.steps}",
+        )
+    return MomentKeeper(training.state, step, folder / f"step-{step}.pt")
 
 
 class MomentKeeper:
