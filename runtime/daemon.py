@@ -40,7 +40,7 @@ from runtime.worker import Worker
 # After a signal accepted work has `drain_seconds`; meanwhile the streams end. Connections then have
 # a moment to be answered. Whatever hangs, the process is gone at HARD_DEADLINE.
 STREAM_SECONDS = 1.0
-CONNECTION_SECONDS = 1.0
+CONNECTION_SECONDS = 0.5
 HARD_DEADLINE = 4.8
 WARM_UP_FRAMES = 2
 KNOWN_PICTURE_PIXELS = 64_000_000

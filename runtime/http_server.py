@@ -17,6 +17,7 @@ from runtime.errors import InvalidConfig, RuntimeFault
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 15
 START_SECONDS = 10.0
+CUT_OFF_SECONDS = 0.5
 
 
 class HttpServer:
@@ -102,7 +103,8 @@ class HttpServer:
         self._server.should_exit = True
         self._thread.join(patience)
         self._server.force_exit = True
-        self._thread.join(1.0)
+        self._thread.join(CUT_OFF_SECONDS)
+        self._server = None
 
 
 class _Server(uvicorn.Server):

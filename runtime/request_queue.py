@@ -17,7 +17,7 @@ UNMEASURED_PACE = 0.1
 PACE_MEMORY = 0.9
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Request:
     """Work that somebody waits for.
 

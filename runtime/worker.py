@@ -12,7 +12,7 @@ import time
 from concurrent.futures import Future
 from functools import partial
 from types import TracebackType
-from typing import Callable, Optional, Sequence, Type, TypeVar, Union
+from typing import Callable, Optional, Sequence, Set, Type, TypeVar, Union
 
 from runtime.errors import EngineFailed, Expired, Overloaded
 from runtime.metrics import Metrics, WorkSource
@@ -55,6 +55,7 @@ class Worker:
         self._requests = RequestQueue(queue_capacity)
         self._turns: Turns[_Job] = Turns(self._requests)
         self._idle = len(segmenters)
+        self._begun: Set[Request] = set()
         self._closing = False
         self._failure: Optional[EngineFailed] = None
         self._threads = [
@@ -140,16 +141,20 @@ class Worker:
     def close(self, drain: float) -> None:
         """Refuses new work, finishes what is queued for up to `drain` seconds, ends the threads.
 
-        What is still queued then gets Expired. A thread inside the engine cannot be interrupted; it
-        is waited for as long as that and left behind.
+        What is still queued or in work then gets Expired. A thread inside the engine cannot be
+        interrupted; it is left behind.
         """
         give_up = time.monotonic() + drain
         with self._changed:
             self._closing = True
             self._changed.notify_all()
             self._changed.wait_for(self._is_idle, drain)
-            abandoned = self._requests.take_all()
-        self._refuse(abandoned, Expired("the daemon is shutting down", "Send the request again"))
+            queued, begun = self._requests.take_all(), self._begun
+            self._begun = set()
+        shutdown = Expired("the daemon is shutting down", "Send the request again")
+        self._refuse(queued, shutdown)
+        for request in begun:
+            request.answer.set_exception(shutdown)
         for thread in self._threads:
             thread.join(max(0.1, give_up - time.monotonic()))
 
@@ -183,15 +188,13 @@ class Worker:
             if job is None:
                 return
             if isinstance(job, Request):
-                deliver = self._answer(job, segmenter)
+                deliver = self._outcome(job, segmenter)
+                # Freed first: whoever gets the answer may send the next request at once.
+                if self._free_slot(job):
+                    deliver()
             else:
-                deliver = self._serve_feed(job, segmenter)
-            with self._changed:
-                self._idle += 1
-                if self._closing:
-                    self._changed.notify_all()
-            # Only now: whoever gets the answer may send the next request at once.
-            deliver()
+                self._serve_feed(job, segmenter)
+                self._free_slot(None)
 
     def _next_job(self) -> Optional[_Job]:
         """Waits for work; None when the thread shall end."""
@@ -199,6 +202,11 @@ class Worker:
             while True:
                 feeds_too = not self._closing and self._failure is None
                 job = self._turns.take() if feeds_too else self._requests.take()
+                if isinstance(job, Request):
+                    if not job.answer.set_running_or_notify_cancel():
+                        self._metrics.ended(job.source, "cancelled")
+                        continue
+                    self._begun.add(job)
                 if job is not None:
                     self._idle -= 1
                     return job
@@ -206,12 +214,20 @@ class Worker:
                     return None
                 self._changed.wait()
 
-    def _answer(self, request: Request, segmenter: Segmenter) -> Callable[[], None]:
+    def _free_slot(self, request: Optional[Request]) -> bool:
+        """Notes the end of a job; returns whether somebody still waits for the request's answer."""
+        with self._changed:
+            self._idle += 1
+            if self._closing:
+                self._changed.notify_all()
+            if request not in self._begun:
+                return False
+            self._begun.remove(request)
+            return True
+
+    def _outcome(self, request: Request, segmenter: Segmenter) -> Callable[[], None]:
         """Does the work; returns what hands the outcome to whoever waits for it."""
         answer = request.answer
-        if not answer.set_running_or_notify_cancel():
-            self._metrics.ended(request.source, "cancelled")
-            return _nothing
         if request.deadline is not None and time.monotonic() > request.deadline:
             self._metrics.ended(request.source, "expired")
             late = Expired("the request waited too long for the engine", "Send it again later")
@@ -225,7 +241,7 @@ class Worker:
         self._metrics.ended(request.source, "ok")
         return partial(answer.set_result, value)
 
-    def _serve_feed(self, work: Work[None], segmenter: Segmenter) -> Callable[[], None]:
+    def _serve_feed(self, work: Work[None], segmenter: Segmenter) -> None:
         try:
             work(segmenter)
         except Exception as error:
@@ -235,7 +251,6 @@ class Worker:
             self._note(error)
         else:
             self._metrics.ended("stream", "ok")
-        return _nothing
 
     def _note(self, error: Exception) -> None:
         """Marks the worker failed when the engine is, and turns away all who wait for it."""
@@ -254,7 +269,3 @@ class Worker:
             if request.answer.set_running_or_notify_cancel():
                 self._metrics.ended(request.source, "expired")
                 request.answer.set_exception(fault)
-
-
-def _nothing() -> None:
-    """Hands out nothing: nobody waits."""

@@ -101,11 +101,10 @@ def engine_folder(path: Path, answer: Optional[np.ndarray] = None) -> Path:
 class DaemonProcess:
     """A daemon that was started; its log is read line by line."""
 
-    def __init__(self, engine: Path, preparation: str = "", **settings: Any) -> None:
-        flags: Dict[str, Any] = {"engine": str(engine), "port": 0, "clients": 2, **settings}
+    def __init__(self, *command: str) -> None:
         self.log: List[str] = []
         self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM.format(preparation=preparation), json.dumps(flags)],
+            [sys.executable, *command],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -140,8 +139,9 @@ class DaemonProcess:
 
 
 @contextmanager
-def daemon(engine: Path, preparation: str = "", **settings: Any) -> Iterator[DaemonProcess]:
-    running = DaemonProcess(engine, preparation, **settings)
+def started(*command: str) -> Iterator[DaemonProcess]:
+    """A daemon from arguments for Python; whatever happens, it is gone in the end."""
+    running = DaemonProcess(*command)
     try:
         yield running
     finally:
@@ -149,3 +149,11 @@ def daemon(engine: Path, preparation: str = "", **settings: Any) -> Iterator[Dae
         running.process.wait()
         assert running.process.stdout is not None
         running.process.stdout.close()
+
+
+@contextmanager
+def daemon(engine: Path, preparation: str = "", **settings: Any) -> Iterator[DaemonProcess]:
+    """A daemon that serves a fake engine, after some preparation in its own process."""
+    flags: Dict[str, Any] = {"engine": str(engine), "port": 0, "clients": 2, **settings}
+    with started("-c", PROGRAM.format(preparation=preparation), json.dumps(flags)) as running:
+        yield running

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import List
@@ -8,6 +9,11 @@ import pytest
 
 from runtime.cli import main
 from runtime.config import ServeSettings
+from runtime.manifest import Build, ClassesSpec, manifest_text
+from tests.api.serving import image
+from tests.backends.networks import write_onnx
+from tests.daemons import started
+from tests.engines import HEIGHT, WIDTH, small_manifest
 
 
 def validated(capsys: pytest.CaptureFixture[str], *arguments: str) -> ServeSettings:
@@ -60,3 +66,37 @@ def test_every_setting_has_its_flag(name: str, capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit):
         main(["serve", "--help"])
     assert f"--{name.replace('_', '-')} " in capsys.readouterr().out
+
+
+def openvino_engine(path: Path) -> Path:
+    path.mkdir()
+    onnx = write_onnx(path / "model.onnx")
+    content = onnx.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    build = Build(
+        precision="fp32",
+        backend="openvino",
+        artefact=onnx.name,
+        sha256=sha256,
+        size=len(content),
+        onnx_sha256=sha256,
+        backend_version="any",
+    )
+    classes = ClassesSpec(names=["a", "b", "c"], palette=[(0, 0, 0), (9, 9, 9), (99, 99, 99)])
+    manifest = small_manifest([build]).model_copy(update={"classes": classes})
+    (path / "manifest.json").write_text(manifest_text(manifest), encoding="utf-8")
+    return path
+
+
+def test_an_engine_is_served_from_the_command_line(tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    engine = openvino_engine(tmp_path / "tiny")
+    command = ("-m", "runtime", "serve", str(engine), "--port", "0")
+    with started(*command) as running, running.serving() as client:
+        assert client.get("/readyz").status_code == 200
+        assert client.get("/engine").json()["backend"] == "openvino"
+        answer = client.post("/segment?format=raw&size=model", content=image())
+        assert (answer.status_code, len(answer.content)) == (200, HEIGHT * WIDTH)
+        running.tell()
+        assert running.ended() == 0
+        assert "Traceback" not in "".join(running.log)
