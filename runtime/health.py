@@ -12,7 +12,7 @@ from typing import Optional, Type
 
 import numpy as np
 
-from runtime.errors import InvalidInput, Overloaded, RuntimeFault
+from runtime.errors import Expired, InvalidInput, Overloaded, RuntimeFault
 from runtime.frame import Frame
 from runtime.labels import LabelMap
 from runtime.metrics import Metrics
@@ -120,21 +120,26 @@ class Health:
         if self._picture is None:
             return None
         try:
-            work = self._worker.submit(
-                self._picture.agreement, time.monotonic() + ANSWER_SECONDS, "canary"
-            )
-            agreement = work.result(ANSWER_SECONDS)
+            agreement = self._agreement(self._picture)
         except Overloaded:
             # A full queue is no illness; the next asking comes soon.
             return self._verdict
-        except concurrent.futures.TimeoutError:
-            work.cancel()
-            self._judge(f"the engine did not segment its known picture in {ANSWER_SECONDS:.0f} s")
-        except RuntimeFault as fault:
-            self._judge(f"the engine could not segment its known picture: {fault.problem}")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the masks cannot be trusted
+            self._judge(_could_not(error))
         else:
             self._weigh(agreement, self._picture.minimum_agreement)
         return self._verdict
+
+    def _agreement(self, picture: KnownPicture) -> float:
+        deadline = time.monotonic() + ANSWER_SECONDS
+        answer = self._worker.submit(picture.agreement, deadline, "canary")
+        try:
+            return answer.result(ANSWER_SECONDS)
+        except concurrent.futures.TimeoutError as error:
+            answer.cancel()
+            raise Expired(
+                f"no answer came in {ANSWER_SECONDS:g} s", "Look for what keeps the engine"
+            ) from error
 
     def _weigh(self, agreement: float, minimum: float) -> None:
         if agreement >= minimum:
@@ -147,6 +152,8 @@ class Health:
             )
 
     def _judge(self, verdict: Optional[str]) -> None:
+        if self._draining:
+            return
         if verdict != self._verdict:
             logger.log(logging.ERROR if verdict else logging.INFO, "%s", verdict or "ready")
         self._verdict = verdict
@@ -154,3 +161,8 @@ class Health:
     def _watch(self) -> None:
         while not self._stop.wait(self._pause):
             self.ask()
+
+
+def _could_not(error: Exception) -> str:
+    problem = error.problem if isinstance(error, RuntimeFault) else repr(error)
+    return f"the engine could not segment its known picture: {problem}"

@@ -3,78 +3,20 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from contextlib import contextmanager
-from typing import Iterator, List, Optional
+from typing import List
 
 import pytest
-from prometheus_client import CollectorRegistry
 
-from runtime.errors import EngineFailed, Expired, InvalidInput, Overloaded
-from runtime.metrics import Metrics
+from runtime.errors import Expired, InvalidInput, Overloaded
 from runtime.segmenter import Segmenter
-from runtime.worker import Work, Worker
-from tests.engines import Gate, broken, segmenters
-
-LONG = 20.0
-
-
-class Counted:
-    """Metrics, and a look at how work ended."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.metrics = Metrics(self.registry)
-
-    def __getitem__(self, result: str) -> Optional[float]:
-        return self.ended("http", result)
-
-    def ended(self, source: str, result: str) -> Optional[float]:
-        return self.registry.get_sample_value(
-            "swiftnet_inference_requests_total", {"source": source, "result": result}
-        )
-
-
-class Camera:
-    """A feed that always has a newest frame, until it is told to have no more."""
-
-    def __init__(
-        self, weight: int = 1, frames: int = 1_000_000, shot: Work[None] = lambda _: None
-    ) -> None:
-        self.weight = weight
-        self.frames = frames
-        self.shot = shot
-        self.taken = 0
-
-    def take(self) -> Optional[Work[None]]:
-        if self.taken == self.frames:
-            return None
-        self.taken += 1
-        return self.shot
+from runtime.worker import Worker
+from tests.engines import Gate
+from tests.workers import LONG, Camera, Counted, held, quick, working
 
 
 @pytest.fixture
 def counted() -> Counted:
     return Counted()
-
-
-@contextmanager
-def working(counted: Counted, slots: int = 1, capacity: int = 4) -> Iterator[Worker]:
-    with Worker(segmenters(slots), capacity, counted.metrics) as worker:
-        yield worker
-
-
-def held(gate: Gate) -> Work[str]:
-    """Work that stands in the gate."""
-
-    def work(_segmenter: Segmenter) -> str:
-        gate()
-        return "done"
-
-    return work
-
-
-def quick(_segmenter: Segmenter) -> str:
-    return "done"
 
 
 def overloads(worker: Worker) -> Overloaded:
@@ -241,89 +183,6 @@ def test_a_camera_frame_that_fails_is_counted_and_logged(
         assert worker.submit(quick).result(LONG) == "done"
     assert counted.ended("stream", "error") == 1
     assert "the frame is torn" in caplog.text
-
-
-def fail(segmenter: Segmenter) -> None:
-    broken()
-
-
-def test_a_failed_engine_is_told_to_everybody_once_and_for_good(counted: Counted) -> None:
-    gate = Gate()
-    told: List[EngineFailed] = []
-
-    def fail_in_gate(_segmenter: Segmenter) -> None:
-        gate()
-        broken()
-
-    with Worker(segmenters(1), 4, counted.metrics, told.append) as worker:
-        failing = worker.submit(fail_in_gate)
-        gate.wait_for(1)
-        behind = worker.submit(quick)
-        gate.open()
-        for answer in (failing, behind):
-            with pytest.raises(EngineFailed, match="fell off the bus"):
-                answer.result(LONG)
-        with pytest.raises(EngineFailed):
-            worker.submit(quick)
-        with pytest.raises(EngineFailed):
-            worker.refuse_if_full()
-        assert worker.failure is not None
-    assert [fault.problem for fault in told] == ["the device fell off the bus"]
-
-
-def test_an_engine_that_fails_on_a_camera_frame_has_failed_for_all(counted: Counted) -> None:
-    told = threading.Event()
-    with Worker(segmenters(1), 4, counted.metrics, lambda _: told.set()) as worker:
-        camera = Camera(shot=fail)
-        worker.attach(camera)
-        assert told.wait(LONG)
-        with pytest.raises(EngineFailed):
-            worker.submit(quick)
-    assert camera.taken == 1
-
-
-def test_closing_finishes_what_was_accepted_and_accepts_no_more(counted: Counted) -> None:
-    gate = Gate()
-    with working(counted) as worker:
-        answers = [worker.submit(held(gate)) for _ in range(3)]
-        gate.wait_for(1)
-        closing = threading.Thread(target=worker.close, args=(LONG,))
-        closing.start()
-        while not refuses(worker):
-            time.sleep(0.001)
-        gate.open()
-        closing.join(LONG)
-        assert [answer.result(0) for answer in answers] == ["done"] * 3
-
-
-def refuses(worker: Worker) -> bool:
-    try:
-        worker.refuse_if_full()
-    except Overloaded as refusal:
-        return "shutting down" in refusal.problem
-    return False
-
-
-def test_what_is_not_done_when_patience_ends_expires(counted: Counted) -> None:
-    gate = Gate()
-    with working(counted) as worker:
-        stuck = worker.submit(held(gate))
-        gate.wait_for(1)
-        queued = worker.submit(quick)
-        worker.close(drain=0.01)
-        for answer in (stuck, queued):
-            with pytest.raises(Expired, match="shutting down"):
-                answer.result(LONG)
-        gate.open()
-
-
-def test_closing_leaves_no_thread_behind(counted: Counted) -> None:
-    before = set(threading.enumerate())
-    with working(counted, slots=4) as worker:
-        worker.attach(Camera(frames=20))
-        worker.submit(quick).result(LONG)
-        assert len(set(threading.enumerate()) - before) == 4
-    assert set(threading.enumerate()) == before
 
 
 def test_the_queue_can_be_watched(counted: Counted) -> None:

@@ -5,7 +5,7 @@ import subprocess
 import time
 import urllib.parse
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import httpx
 import numpy as np
@@ -123,14 +123,17 @@ def free_port() -> int:
 def ask_until_found(client: httpx.Client, url: str, query: Dict[str, str]) -> Any:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        try:
-            answer = client.get(url, params=query)
-        except httpx.TransportError:
-            found = []
-        else:
-            # Until it has read its own journal, Prometheus answers 503 in plain text.
-            found = answer.json()["data"]["result"] if answer.status_code == 200 else []
+        found = results(client, url, query)
         if found:
             return found[0]
         time.sleep(0.2)
     pytest.fail(f"Prometheus never knew {query}")
+
+
+def results(client: httpx.Client, url: str, query: Dict[str, str]) -> List[Any]:
+    try:
+        answer = client.get(url, params=query)
+    except httpx.TransportError:
+        return []
+    # Until it has read its own journal, Prometheus answers 503 in plain text.
+    return list(answer.json()["data"]["result"]) if answer.status_code == 200 else []
