@@ -36,7 +36,8 @@ class _Application(FastAPI):
             document = super().openapi()
             for operations in document["paths"].values():
                 for operation in operations.values():
-                    if operation["responses"].pop("422", None):
+                    operation["responses"].pop("422", None)
+                    if any(p["in"] == "query" for p in operation.get("parameters", ())):
                         operation["responses"].update(error_responses(400))
             for unused in ("HTTPValidationError", "ValidationError"):
                 document["components"]["schemas"].pop(unused, None)

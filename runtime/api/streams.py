@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import AsyncIterator, Dict, List, Mapping, Optional
 
-from fastapi import FastAPI, Query, Request
+from fastapi import FastAPI, Path, Query, Request
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
@@ -20,6 +20,7 @@ from runtime.result import StreamResult
 from runtime.status import StreamStatus
 
 BOUNDARY = "frame"
+StreamId = Annotated[str, Path(description="name of the stream")]
 Opacity = Annotated[
     Optional[float],
     Query(ge=0, le=1, description="cover of the mask's colours; the stream's own unless given"),
@@ -47,7 +48,7 @@ def add_stream_routes(app: FastAPI, services: Services) -> None:
         return StreamList(streams=[stream.status() for stream in streams.values()])
 
     @app.get("/streams/{stream}", summary="How a stream is", responses=error_responses(404))
-    async def one_stream(stream: str) -> StreamStatus:
+    async def one_stream(stream: StreamId) -> StreamStatus:
         return _known(streams, stream).status()
 
     @app.get(
@@ -56,7 +57,7 @@ def add_stream_routes(app: FastAPI, services: Services) -> None:
         responses={200: {"content": {"multipart/x-mixed-replace": {}}}, **error_responses(404)},
         response_class=StreamingResponse,
     )
-    async def mjpeg(stream: str, opacity: Opacity = None) -> Response:
+    async def mjpeg(stream: StreamId, opacity: Opacity = None) -> Response:
         parts = mjpeg_parts(_known(streams, stream).broadcast, opacity)
         return StreamingResponse(
             parts,
@@ -70,7 +71,7 @@ def add_stream_routes(app: FastAPI, services: Services) -> None:
         responses={200: {"content": {"image/jpeg": {}}}, **error_responses(404)},
         response_class=Response,
     )
-    async def overlay(request: Request, stream: str, opacity: Opacity = None) -> Response:
+    async def overlay(request: Request, stream: StreamId, opacity: Opacity = None) -> Response:
         result = newest(stream)
         if _is_known(request, result):
             return Response(status_code=304, headers=_about(result))
@@ -83,7 +84,9 @@ def add_stream_routes(app: FastAPI, services: Services) -> None:
         responses=error_responses(400, 404, 406),
         response_class=Response,
     )
-    async def mask(request: Request, stream: str, query: Annotated[MaskQuery, Query()]) -> Response:
+    async def mask(
+        request: Request, stream: StreamId, query: Annotated[MaskQuery, Query()]
+    ) -> Response:
         result = newest(stream)
         encoder = FORMATS[query.format_name(request.headers.get("accept"))]
         if _is_known(request, result):
