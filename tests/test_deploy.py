@@ -59,7 +59,7 @@ def test_the_image_has_what_serving_needs_in_versions_that_it_allows() -> None:
 
 
 def test_the_image_has_no_training_libraries() -> None:
-    assert not {"torch", "onnx", "openvino", "matplotlib"} & set(locked_versions())
+    assert not {"torch", "onnx", "matplotlib"} & set(locked_versions())
 
 
 def test_pycuda_is_compiled_against_the_numpy_that_is_shipped() -> None:
