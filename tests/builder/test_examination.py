@@ -106,4 +106,4 @@ def test_the_command_prints_every_class_and_the_mean(
 
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == [*NAMES, "mIoU"]
-    assert "2 pictures of scenes (val)" in lines[-1]
+    assert "2 images of scenes (val)" in lines[-1]
