@@ -12,7 +12,7 @@ PYTHON38 ?= $(shell for p in "$$HOME"/.pyenv/versions/3.8.*/bin/python3.8 python
     "$$p" -c 'import sys; print(sys.executable)' 2>/dev/null && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-py38 lint format bench slow
+.PHONY: help serve test test-py38 test-rtx lint format bench slow
 .DELETE_ON_ERROR:
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -41,6 +41,10 @@ bench: .venv/.development ## Measure against the raw engine and print the table
 slow: .venv/.development ## Run the tests that take minutes
 	.venv/bin/python -m pytest -q -m slow
 
+# TensorRT-RTX is a gigabyte, and brings the real parser and builder to machines without a GPU.
+test-rtx: .venv-rtx/.installed ## Parse and build the small graphs with TensorRT-RTX
+	.venv-rtx/bin/python -m pytest -q -m 'not slow' tests/backends/test_plan_rtx.py
+
 ifeq ($(PYTHON38),)
 test-py38: ## Run the tests on Python 3.8
 	@echo "No Python 3.8 on this machine: its lane is not run (PYTHON38=/path/to/python3.8 names one)."
@@ -55,6 +59,13 @@ endif
 
 .venv38/bin/pip:
 	$(call create-venv,$(PYTHON38),.venv38)
+
+.venv-rtx/bin/pip:
+	$(call create-venv,$(PYTHON),.venv-rtx)
+
+.venv-rtx/.installed: | .venv-rtx/bin/pip
+	.venv-rtx/bin/pip install -q tensorrt-rtx-cu13 numpy 'pydantic>=2.10' typing-extensions pytest
+	touch $@
 
 .venv/.serving: pyproject.toml | .venv/bin/pip
 	.venv/bin/pip install -q -e '.[cpu]'

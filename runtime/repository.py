@@ -147,7 +147,8 @@ class EngineFolder:
                 os.fsync(file.fileno())
             unfinished.replace(path)
         except OSError as error:
-            unfinished.unlink(missing_ok=True)
+            if unfinished.exists():
+                unfinished.unlink()
             raise OutputFailed(
                 f"{path} cannot be written: {error.strerror}",
                 "Free disk space, or build into another folder with --out",

@@ -77,6 +77,10 @@ COMPONENTS: Dict[str, Component] = {
         lambda: None not in (shutil.which("prometheus"), shutil.which("promtool")),
         "apt-get install prometheus",
     ),
+    # Without a GPU it still parses and builds; a gigabyte, so it has an environment of its own.
+    "rtx": Component(
+        lambda: has_module("tensorrt_rtx"), "run `make test-rtx`", can_be_installed=False
+    ),
     "ffmpeg": Component(lambda: shutil.which("ffmpeg") is not None, "apt-get install ffmpeg"),
     "gpu": Component(
         lambda: (

@@ -6,7 +6,7 @@ from typing import Any, Dict, List
 
 import pytest
 
-from runtime.errors import EngineRefused
+from runtime.errors import EngineRefused, OutputFailed
 from runtime.manifest import (
     Build,
     Canary,
@@ -173,3 +173,16 @@ def test_a_repository_lists_what_was_built(tmp_path: Path) -> None:
 
 def test_installed_backends_have_versions() -> None:
     assert all(version for version in installed_backends().values())
+
+
+def test_a_file_is_written_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    folder = EngineFolder(tmp_path / "new")
+    assert folder.write("a.plan", b"first").read_bytes() == b"first"
+    assert folder.write("a.plan", b"second").read_bytes() == b"second"
+    assert [path.name for path in folder.path.iterdir()] == ["a.plan"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "engine").write_bytes(b"a file where the folder should be")
+    with pytest.raises(OutputFailed, match=r"engine/a\.plan cannot be written"):
+        EngineFolder(tmp_path / "engine").write("a.plan", b"")

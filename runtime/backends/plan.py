@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass, field
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from typing_extensions import Literal
 
@@ -91,7 +91,9 @@ def plan_from_onnx(
         builder = _builder(trt, capabilities, logger, tail)
         flags = network_flags(capabilities, typing)
         network = empty_network(trt, builder, flags)
-        fill_from_onnx(trt.OnnxParser(network, logger), onnx, capabilities, tail)
+        # The network's weights lie in the parser, which therefore stays until the plan is built.
+        parser = trt.OnnxParser(network, logger)
+        fill_from_onnx(parser, onnx, capabilities, tail)
         require_precision(network, options.precision, typing)
         config = Configuration(trt, capabilities, builder, options)
         config.set_precision(typing)
@@ -99,23 +101,37 @@ def plan_from_onnx(
         config.set_targets()
         config.set_timing_cache()
         content = _built(config, network, tail, advance)
-        facts: Dict[str, Any] = {
-            "module": trt.__name__,
-            "version": capabilities.version,
-            "typing": typing,
-            "network_flags": flags,
-            "builder_flags": config.flags,
-            "workspace": options.workspace,
-            "batch": None if options.batch is None else list(options.batch),
-            "compute_capabilities": list(options.compute_capabilities),
-            "optimization_level": options.optimization_level,
-            "timing_cache": config.timing_cache_state,
-            "layers": network.num_layers,
-            "types": types_of(network) if typing == "strong" else {},
-            **interface_of(network),
-            "notices": [notice.meaning for notice in notices_in(tail.problems)],
-        }
+        facts: Dict[str, Any] = {"module": trt.__name__, "typing": typing, "network_flags": flags}
+        # Weak typing decides while it builds; what the tensors say before that means nothing.
+        facts["types"] = types_of(network) if typing == "strong" else {}
+        facts.update(_facts(config, network, options))
+        facts["notices"] = _notices(facts, options, tail)
         return Plan(content, tail.text, facts, config.timing_cache)
+
+
+def _facts(
+    config: Configuration, network: INetworkDefinition, options: PlanOptions
+) -> Dict[str, Any]:
+    """What a plan was built with, in names and plain values."""
+    return {
+        "version": config.capabilities.version,
+        "builder_flags": config.flags,
+        "workspace": options.workspace,
+        "batch": None if options.batch is None else list(options.batch),
+        "compute_capabilities": list(options.compute_capabilities),
+        "optimization_level": options.optimization_level,
+        "timing_cache": config.timing_cache_state,
+        "layers": network.num_layers,
+        **interface_of(network),
+    }
+
+
+def _notices(facts: Dict[str, Any], options: PlanOptions, tail: LogTail) -> List[str]:
+    """What is worth knowing of a build that went well."""
+    notices = [notice.meaning for notice in notices_in(tail.problems)]
+    if facts["typing"] == "strong" and options.precision == "int8" and "HALF" not in facts["types"]:
+        notices.append("what is not quantized computes in FP32, for so the graph says it")
+    return notices
 
 
 def _builder(trt: TensorRT, capabilities: Capabilities, logger: object, tail: LogTail) -> Builder:

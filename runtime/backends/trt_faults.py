@@ -9,6 +9,8 @@ from runtime.errors import BuildFailed
 
 _QUOTED_LINES = 4
 _QUOTED_LENGTH = 300
+# The parser frames the node it stopped at with lines of this kind.
+_FRAME = " node ---"
 
 
 def explanation_of(lines: Sequence[str]) -> Optional[Explanation]:
@@ -39,6 +41,13 @@ def build_failed(problem: str, lines: Sequence[str], cure: str) -> BuildFailed:
     meaning = "" if explanation is None else f": {explanation.meaning}"
     aside = "".join(f"; {notice.meaning}" for notice in notices)
     cures = [explanation.cure if explanation else cure, *(notice.cure for notice in notices)]
-    quoted = " / ".join(line[:_QUOTED_LENGTH] for line in lines[-_QUOTED_LINES:])
+    quoted = " / ".join(_quotable(lines))
     said = f" (TensorRT said: {quoted})" if quoted else " (TensorRT gave no reason)"
     return BuildFailed(problem + meaning + aside + said, ". ".join(dict.fromkeys(cures)))
+
+
+def _quotable(lines: Sequence[str]) -> List[str]:
+    """The last lines that say something, each on one line and cut to a bearable length."""
+    flat = (" ".join(line.split()) for line in lines)
+    telling = [line[:_QUOTED_LENGTH] for line in flat if line and _FRAME not in line]
+    return telling[-_QUOTED_LINES:]

@@ -79,13 +79,6 @@ BUILDING: Tuple[Symptom, ...] = (
         "Start it again to build the plan",
     ),
     Symptom(
-        "no-gpu",
-        r"cudaError 35\b|error: ?(35|100)\b|driver version is insufficient|no CUDA-capable device",
-        "CUDA finds no GPU, or a driver older than itself",
-        "In a container start it with `--runtime nvidia`; elsewhere update the driver. "
-        "`runtime doctor` says what is missing",
-    ),
-    Symptom(
         "not-onnx",
         r"Failed to parse the ONNX model|MODEL_DESERIALIZE_FAILED",
         "the file is not ONNX, or was cut short",
@@ -94,13 +87,13 @@ BUILDING: Tuple[Symptom, ...] = (
     Symptom(
         "empty-network",
         r"must have at least one output",
-        "the graph has no outputs",
-        "Write the ONNX file anew with `runtime build-engine`",
+        "the file holds no graph with outputs",
+        "Copy it again, or write it anew with `runtime build-engine`",
     ),
     Symptom(
         "unknown-operator",
-        r"(No importer registered for op:|could not find plugin:?) *(?P<op>\w+)",
-        "this release does not know the operator {op}",
+        r"No importer registered for op:|could not find plugin|Plugin not found",
+        "this release does not know an operator of the graph",
         "Export with opset 17 or lower and standard operators; the linter names the node",
     ),
     Symptom(
@@ -171,6 +164,13 @@ BUILDING: Tuple[Symptom, ...] = (
         "keep_float",
     ),
     Symptom(
+        "turing-matrices",
+        r"for Turing.*FP32 GEMM is not supported",
+        "TensorRT-RTX multiplies no FP32 matrices on compute capability 7.5, and pooling into "
+        "unequal regions needs them",
+        "Build FP16 or INT8, or take an input size that pools evenly, such as 1024 x 2048",
+    ),
+    Symptom(
         "nptype",
         r"module 'numpy' has no attribute 'bool'",
         "TensorRT 8.5 names a type that NumPy 1.24 removed",
@@ -181,6 +181,14 @@ BUILDING: Tuple[Symptom, ...] = (
         r"undefined symbol: _ZN5nvdla|libnvdla_compiler\.so",
         "the image is for another L4T release than the host, or lacks the host's libraries",
         "Start it with `--runtime nvidia`, from an image of the host's L4T major release",
+    ),
+    # Without a GPU TensorRT-RTX says so beside every other fault, so this comes last.
+    Symptom(
+        "no-gpu",
+        r"cudaError 35\b|error: ?(35|100)\b|driver version is insufficient|no CUDA-capable device",
+        "CUDA finds no GPU, or a driver older than itself",
+        "In a container start it with `--runtime nvidia`; elsewhere update the driver. "
+        "`runtime doctor` says what is missing",
     ),
 )
 

@@ -1,0 +1,136 @@
+"""Every name of TensorRT that the project uses exists in every release, or is asked for first."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Dict, Iterator, Set, Tuple
+
+import pytest
+
+from runtime.backends import (
+    plan,
+    trt_api,
+    trt_capabilities,
+    trt_configuration,
+    trt_log,
+    trt_network,
+    trt_progress,
+)
+from runtime.backends.trt_capabilities import SWITCHES, capabilities_of
+from runtime.backends.trt_configuration import WEAK_FLAGS
+from tests.backends.fake_tensorrt import BASES, RELEASES, FakeTensorRT
+
+USERS = (plan, trt_configuration, trt_log, trt_network, trt_progress)
+# Of the protocols, those that TensorRT has no class for, or that only its newest product has.
+OURS = {"Named", "Enumeration", "TensorRT", "ComputeCapability"}
+# The table lacks the base class of loggers; the binding has had it since 7.
+UNLISTED = {"ILogger"}
+# RTX alone has them; tests/backends/test_plan_rtx.py uses them for real.
+RTX_ONLY = {
+    ("IBuilderConfig", "num_compute_capabilities"),
+    ("IBuilderConfig", "set_compute_capability"),
+}
+GUARDED = {name for names in SWITCHES.values() for name in names}
+PYTHON = {"__int__", "__buffer__", "__members__", "__name__", "__version__"}
+
+
+def protocols() -> Dict[str, Set[str]]:
+    """The names that each class in trt_api declares."""
+    tree = ast.parse(inspect.getsource(trt_api))
+    found: Dict[str, Set[str]] = {}
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            methods = {s.name for s in node.body if isinstance(s, ast.FunctionDef)}
+            fields = {
+                s.target.id
+                for s in node.body
+                if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)
+            }
+            found[node.name] = (methods | fields) - PYTHON
+    return found
+
+
+def unguarded() -> Iterator[Tuple[str, str]]:
+    for kind, members in protocols().items():
+        if kind not in OURS:
+            yield from ((kind, member) for member in members if (kind, member) not in GUARDED)
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_name_that_no_switch_guards_exists_in_every_release(release: str) -> None:
+    api = RELEASES[release]
+    missing = [
+        f"{kind}.{member}"
+        for kind, member in unguarded()
+        if member not in api[kind] + api.get(BASES.get(kind, ""), [])
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_the_module_has_every_class_that_no_switch_guards(release: str) -> None:
+    guarded = {"IProgressMonitor", "ComputeCapability"}
+    assert protocols()["TensorRT"] - guarded - UNLISTED <= set(RELEASES[release])
+
+
+def test_every_guarded_name_is_real_and_missing_somewhere() -> None:
+    for owner, member in GUARDED - RTX_ONLY - {("ComputeCapability", "CURRENT")}:
+        has = [member in api.get(owner, []) for api in RELEASES.values()]
+        assert any(has), f"{owner}.{member} is in no release"
+        assert not all(has), f"{owner}.{member} needs no switch"
+
+
+def test_layers_and_precisions_are_called_what_tensorrt_calls_them() -> None:
+    layers = {trt_network._RESIZE, trt_network._CONSTANT, *trt_network._QUANTIZERS}
+    assert all(layers <= set(api["LayerType"]) for api in RELEASES.values())
+    flags = {flag for names in WEAK_FLAGS.values() for flag in names}
+    assert flags == {member for _, member in SWITCHES["weak_typing"]}
+
+
+@pytest.mark.parametrize(
+    ("release", "lacks", "has"),
+    [
+        ("8.5", {"strong_typing", "optimization_level", "progress", "node_names"}, "weak_typing"),
+        ("8.6", {"strong_typing", "progress", "node_names"}, "optimization_level"),
+        ("10.3", {"ahead_of_time"}, "weak_typing"),
+        ("10.13", {"ahead_of_time"}, "strong_typing"),
+        ("11.0", {"weak_typing", "explicit_batch"}, "strong_typing"),
+        ("11.1", {"weak_typing", "explicit_batch"}, "progress"),
+    ],
+)
+def test_capabilities_of_each_release(release: str, lacks: Set[str], has: str) -> None:
+    trt: Any = FakeTensorRT(release)
+    capabilities = capabilities_of(trt)
+    assert {name for name in SWITCHES if not getattr(capabilities, name)} == lacks | {
+        "ahead_of_time"
+    }
+    assert getattr(capabilities, has)
+
+
+def attributes_of_tensorrt(module: ModuleType) -> Iterator[str]:
+    """Attributes that a module's source takes from names that hold TensorRT's objects."""
+    holders = {"trt", "module", "_trt", "_config", "_builder", "builder", "parser", "network"}
+    holders |= {"layer", "resize", "tensor", "error", "profile", "cache"}
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        if isinstance(node, ast.Attribute):
+            source = getattr(node.value, "id", getattr(node.value, "attr", ""))
+            if source in holders:
+                yield node.attr
+
+
+@pytest.mark.parametrize("module", USERS, ids=lambda module: module.__name__)
+def test_no_name_is_used_that_the_protocols_do_not_list(module: ModuleType) -> None:
+    declared = set().union(*protocols().values()) | PYTHON
+    declared |= {"__class__", "name", "dtype", "shape"}
+    assert set(attributes_of_tensorrt(module)) - declared == set()
+
+
+def test_flags_are_never_numbers() -> None:
+    for module in (*USERS, trt_capabilities):
+        source = Path(inspect.getfile(module)).read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.LShift):
+                assert not isinstance(node.right, ast.Constant), f"{module.__name__}:{node.lineno}"

@@ -1,0 +1,122 @@
+"""Makes the small graphs that TensorRT-RTX parses and builds in tests.
+
+    python -m tests.data.tensorrt.make_graphs
+
+Their cases cover every pair of encoder, variant, stride, widths, precision and GPU. Weights are
+coarse numbers, which a compressed file holds in a few bits each.
+"""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+from pathlib import Path
+from typing import Dict, Iterator, List, Set, Tuple
+
+import onnx
+import torch
+from torch import nn
+
+from runtime.builder.export import onnx_from_model
+from runtime.builder.half import half_from_float
+from runtime.builder.lint import require_importable
+from runtime.builder.placement import EVERYTHING, QuantizationOptions, placement_for
+from runtime.builder.quantize import int8_from_float
+from runtime.builder.swiftnet import Architecture, SwiftNet, Widths
+from runtime.builder.wiring import Wiring
+
+HERE = Path(__file__).parent
+HEIGHT, WIDTH = 256, 512
+FACTORS: Dict[str, Tuple[str, ...]] = {
+    "encoder": ("resnet18", "resnet34", "mobilenet_v2"),
+    "variant": ("single", "pyramid"),
+    "output_stride": ("8", "4"),
+    "widths": ("aligned", "unaligned"),
+    "precision": ("fp32", "fp16", "int8"),
+    "compute_capability": ("7.5", "8.6", "8.9", "12.0"),
+}
+Case = Tuple[str, ...]
+
+
+def pairs_of(case: Case) -> Set[Tuple[int, str, int, str]]:
+    """Every two of a case's choices."""
+    numbered = itertools.combinations(enumerate(case), 2)
+    return {(i, a, j, b) for (i, a), (j, b) in numbered}
+
+
+def pairwise() -> Iterator[Case]:
+    """Cases that together hold every pair of choices, each time the one with the most new pairs."""
+    every = list(itertools.product(*FACTORS.values()))
+    missing = set().union(*map(pairs_of, every))
+    while missing:
+        best = max(every, key=lambda case: len(pairs_of(case) & missing))
+        missing -= pairs_of(best)
+        yield best
+
+
+def coarse_network(architecture: Architecture) -> SwiftNet:
+    """A network whose folded weights are multiples of 1/8, and differ between channels."""
+    torch.manual_seed(1)
+    network = SwiftNet(architecture).eval()
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):
+                module.weight.copy_(torch.randint(-2, 3, module.weight.shape) / 4)
+            elif isinstance(module, nn.BatchNorm2d):
+                module.running_mean.zero_()  # type: ignore[union-attr]
+                module.running_var.fill_(1 - module.eps)  # type: ignore[union-attr]
+                module.weight.copy_(2.0 ** -torch.randint(0, 2, module.weight.shape))
+                module.bias.copy_(torch.randint(-2, 3, module.bias.shape) / 4)
+    return network
+
+
+def architecture_of(encoder: str, variant: str, stride: str, widths: str) -> Architecture:
+    """A few channels per layer: eights, or odd numbers as pruning leaves them."""
+    aligned = widths == "aligned"
+    if encoder == "mobilenet_v2":
+        blocks = (8,) * 7 if aligned else (3, 3, 5, 5, 6, 7, 7)
+        chosen = Widths.mobilenet_v2(stem=8 if aligned else 3, stages=blocks)
+    else:
+        stages = (8,) * 4 if aligned else (3, 5, 6, 7)
+        chosen = Widths.resnet(int(encoder[-2:]), stem=8 if aligned else 3, stages=stages)
+    return Architecture(
+        encoder,
+        classes=3,
+        variant=variant,
+        output_stride=int(stride),
+        features=8 if aligned else 5,
+        widths=chosen,
+    )
+
+
+def graph_of(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
+    """The form of a float master that strongly typed TensorRT takes for a precision."""
+    if precision == "fp32":
+        return model
+    if precision == "fp16":
+        return half_from_float(model)
+    tensors = placement_for(Wiring(model), EVERYTHING).tensors
+    quantized = int8_from_float(model, dict.fromkeys(tensors, 4.0), QuantizationOptions())
+    require_importable(quantized)
+    return half_from_float(quantized)
+
+
+def main() -> None:
+    """Writes the graphs and the list of cases."""
+    torch.set_num_threads(1)
+    for old in HERE.glob("*.onnx.gz"):
+        old.unlink()
+    cases: List[Dict[str, str]] = []
+    for case in pairwise():
+        model = onnx_from_model(coarse_network(architecture_of(*case[:4])), HEIGHT, WIDTH)
+        require_importable(model)
+        name = "-".join(case[:5]) + ".onnx.gz"
+        content = graph_of(model, case[4]).SerializeToString()
+        (HERE / name).write_bytes(gzip.compress(content, 9, mtime=0))
+        cases.append({**dict(zip(FACTORS, case)), "graph": name})
+    (HERE / "cases.json").write_text(json.dumps(cases, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
