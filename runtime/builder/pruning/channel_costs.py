@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from runtime.builder.costs import Cost
 from runtime.builder.pruning.dependencies import groups_of
 from runtime.builder.swiftnet import Architecture, SwiftNet
+from runtime.builder.swiftnet.widths import round_up
 
 
 class ChannelCosts:
@@ -30,11 +31,12 @@ class ChannelCosts:
         with torch.device("meta"):
             network = SwiftNet(architecture).eval()
             positions = _positions(network, torch.empty(1, 3, height, width))
-        self.channels = {group.name: group.channels for group in groups_of(architecture)}
+        self._all = groups_of(architecture)
+        self.channels = {group.name: group.channels for group in self._all}
         self._shapes = {name: tuple(each.shape) for name, each in network.named_parameters()}
         self._positions = {name: positions[name.rpartition(".")[0]] for name in self._shapes}
         self._groups: Dict[Tuple[str, int], List[str]] = defaultdict(list)
-        for group in groups_of(architecture):
+        for group in self._all:
             for slot in group.slots():
                 self._groups[slot.tensor, slot.axis].append(group.name)
 
@@ -50,6 +52,16 @@ class ChannelCosts:
             parameters += numbers
             macs += numbers * self._positions[name]
         return Cost(parameters, macs)
+
+    def padded(self, kept: Mapping[str, int], alignment: int) -> Cost:
+        """As `after`, on kernels that work in blocks of `alignment` channels; see `padded_macs`."""
+        channels = {**self.channels, **kept}
+        leaders = {group.sets: channels[group.name] for group in self._all if not group.follows}
+        widths = {
+            group.name: round_up(leaders[group.sets], alignment) // group.share
+            for group in self._all
+        }
+        return self.after(widths)
 
     def of_one(self, group: str) -> Cost:
         """What removing one channel of a group saves while the others keep theirs."""

@@ -9,7 +9,6 @@ from typing import Any, Dict, List, Optional, Union
 
 from runtime.builder.card import card_of
 from runtime.builder.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from runtime.builder.costs import padded_macs
 from runtime.builder.dataset import read_image
 from runtime.builder.pruning.arms import Arm
 from runtime.builder.pruning.channel_costs import ChannelCosts
@@ -181,10 +180,10 @@ def _plan_summary(plan: PruningPlan) -> List[str]:
     costs = ChannelCosts(plan.before, *size)
     kept = {name: len(group.kept) for name, group in plan.groups.items()}
     whole, left = costs.after({}), costs.after(kept)
-    padded = padded_macs(plan.after, *size, alignment=INT8_ALIGNMENT) / 1e9
+    padded = costs.padded(kept, INT8_ALIGNMENT)
     return [
         *lines,
         f"parameters {whole.parameters:,} -> {left.parameters:,}",
         f"GMACs {whole.gmacs:.2f} -> {left.gmacs:.2f} at {size[0]}x{size[1]}",
-        f"GMACs {padded:.2f} once INT8 kernels have padded the widths to {INT8_ALIGNMENT}",
+        f"GMACs {padded.gmacs:.2f} once INT8 kernels have padded the widths to {INT8_ALIGNMENT}",
     ]

@@ -5,7 +5,7 @@ from typing import Tuple
 
 import pytest
 
-from runtime.builder.costs import cost_of
+from runtime.builder.costs import cost_of, padded_macs
 from runtime.builder.pruning.channel_costs import ChannelCosts
 from runtime.builder.pruning.dependencies import groups_of
 from runtime.builder.pruning.widths_after import architecture_after
@@ -20,6 +20,7 @@ def test_counts_a_narrower_network_without_building_it(architecture: Architectur
     kept = {g.name: g.channels - 1 for g in groups_of(architecture) if g.block is not None}
     narrower = architecture_after(architecture, kept)
     assert costs.after(kept) == cost_of(narrower, 128, 192)
+    assert costs.padded(kept, 8).macs == padded_macs(narrower, 128, 192, alignment=8)
 
 
 @pytest.mark.parametrize(
