@@ -41,9 +41,13 @@ bench: .venv/.development ## Measure against the raw engine and print the table
 slow: .venv/.development ## Run the tests that take minutes
 	.venv/bin/python -m pytest -q -m slow
 
-# TensorRT-RTX is a gigabyte, and brings the real parser and builder to machines without a GPU.
-test-rtx: .venv-rtx/.installed ## Parse and build the small graphs with TensorRT-RTX
-	.venv-rtx/bin/python -m pytest -q -m 'not slow' tests/backends/test_plan_rtx.py
+# TensorRT-RTX is a gigabyte, and brings the real parser and builder to machines without a GPU; of
+# other releases there are the bindings, which tell what names they have.
+TENSORRT_BINDINGS := tensorrt-bindings==8.6.1 tensorrt-cu12-bindings==10.3.0 \
+    tensorrt-cu12-bindings==10.13.0.35 tensorrt-cu13-bindings==11.4.0.106
+
+test-rtx: .venv-rtx/.installed ## Build the small graphs with TensorRT-RTX, look into real bindings
+	.venv-rtx/bin/python -m pytest -q tests/backends/test_plan_rtx.py tests/backends/test_plan_bindings.py
 
 ifeq ($(PYTHON38),)
 test-py38: ## Run the tests on Python 3.8
@@ -65,6 +69,8 @@ endif
 
 .venv-rtx/.installed: | .venv-rtx/bin/pip
 	.venv-rtx/bin/pip install -q tensorrt-rtx-cu13 numpy 'pydantic>=2.10' typing-extensions pytest
+	for binding in $(TENSORRT_BINDINGS); do \
+	    .venv-rtx/bin/pip download -q --no-deps -d .venv-rtx/wheels "$$binding"; done
 	touch $@
 
 .venv/.serving: pyproject.toml | .venv/bin/pip

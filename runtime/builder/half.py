@@ -1,4 +1,4 @@
-"""The FP16 form of the float master, for runtimes whose types are those of the graph.
+"""The FP16 forms of the float master and of its INT8 twin, for runtimes typed by the graph.
 
 TensorRT 8 takes the float master and a flag; TensorRT 10 and later are strongly typed and want the
 precision written down. Pictures and logits stay float32 outside, so all builds of an engine look
@@ -18,11 +18,16 @@ from runtime.builder.wiring import Wiring
 from runtime.errors import BuildFailed
 
 _INSIDE = "{}/half"
+# The first operator set whose QuantizeLinear takes FP16; strongly typed TensorRT knows later ones.
+QUANTIZES_HALF, IR_OF_THAT_OPSET = 19, 9
 LARGEST = float(np.finfo(np.float16).max)
 
 
 def half_from_float(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Writes the FP16 twin of a float model that has no quantization.
+    """Writes the FP16 twin of a float model, quantized or not.
+
+    The scales of a quantized model become FP16 too, as the type of what is dequantized is that of
+    the scale.
 
     Raises:
         BuildFailed: a weight is too large for FP16.
@@ -43,6 +48,9 @@ def half_from_float(model: onnx.ModelProto) -> onnx.ModelProto:
     out_of = helper.make_node(
         "Cast", [_INSIDE.format(OUTPUT)], [OUTPUT], name=OUTPUT, to=TensorProto.FLOAT
     )
+    if wiring.of_type("QuantizeLinear"):
+        twin.opset_import[0].version = QUANTIZES_HALF
+        twin.ir_version = IR_OF_THAT_OPSET
     nodes = [into, *twin.graph.node, out_of]
     del twin.graph.node[:]
     twin.graph.node.extend(nodes)

@@ -6,13 +6,12 @@ import ast
 import inspect
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Dict, Iterator, Set, Tuple
+from typing import Any, Iterator, Set
 
 import pytest
 
 from runtime.backends import (
     plan,
-    trt_api,
     trt_capabilities,
     trt_configuration,
     trt_log,
@@ -22,41 +21,9 @@ from runtime.backends import (
 from runtime.backends.trt_capabilities import SWITCHES, capabilities_of
 from runtime.backends.trt_configuration import WEAK_FLAGS
 from tests.backends.fake_tensorrt import BASES, RELEASES, FakeTensorRT
+from tests.backends.tensorrt_names import GUARDED, PYTHON, RTX_ONLY, UNLISTED, protocols, unguarded
 
 USERS = (plan, trt_configuration, trt_log, trt_network, trt_progress)
-# Of the protocols, those that TensorRT has no class for, or that only its newest product has.
-OURS = {"Named", "Enumeration", "TensorRT", "ComputeCapability"}
-# The table lacks the base class of loggers; the binding has had it since 7.
-UNLISTED = {"ILogger"}
-# RTX alone has them; tests/backends/test_plan_rtx.py uses them for real.
-RTX_ONLY = {
-    ("IBuilderConfig", "num_compute_capabilities"),
-    ("IBuilderConfig", "set_compute_capability"),
-}
-GUARDED = {name for names in SWITCHES.values() for name in names}
-PYTHON = {"__int__", "__buffer__", "__members__", "__name__", "__version__"}
-
-
-def protocols() -> Dict[str, Set[str]]:
-    """The names that each class in trt_api declares."""
-    tree = ast.parse(inspect.getsource(trt_api))
-    found: Dict[str, Set[str]] = {}
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef):
-            methods = {s.name for s in node.body if isinstance(s, ast.FunctionDef)}
-            fields = {
-                s.target.id
-                for s in node.body
-                if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)
-            }
-            found[node.name] = (methods | fields) - PYTHON
-    return found
-
-
-def unguarded() -> Iterator[Tuple[str, str]]:
-    for kind, members in protocols().items():
-        if kind not in OURS:
-            yield from ((kind, member) for member in members if (kind, member) not in GUARDED)
 
 
 @pytest.mark.parametrize("release", RELEASES)

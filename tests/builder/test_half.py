@@ -8,6 +8,9 @@ from onnx import TensorProto, numpy_helper
 from runtime.builder.export import onnx_from_model
 from runtime.builder.half import half_from_float
 from runtime.builder.inference import OnnxRunner
+from runtime.builder.placement import EVERYTHING, QuantizationOptions, placement_for
+from runtime.builder.quantize import int8_from_float
+from runtime.builder.wiring import Wiring
 from runtime.errors import BuildFailed
 from tests.builder.networks import narrow, randomised
 
@@ -46,3 +49,32 @@ def test_a_weight_that_half_cannot_hold_is_named(model: onnx.ModelProto) -> None
     tensor.CopyFrom(numpy_helper.from_array(np.full(tensor.dims, 1e6, np.float32), tensor.name))
     with pytest.raises(BuildFailed, match=tensor.name):
         half_from_float(broken)
+
+
+@pytest.fixture(scope="module")
+def quantized(model: onnx.ModelProto) -> onnx.ModelProto:
+    tensors = placement_for(Wiring(model), EVERYTHING).tensors
+    return int8_from_float(model, dict.fromkeys(tensors, 4.0), QuantizationOptions())
+
+
+def test_the_int8_twin_in_half_is_valid_and_all_its_scales_are_half(
+    quantized: onnx.ModelProto,
+) -> None:
+    twin = half_from_float(quantized)
+    onnx.checker.check_model(twin, full_check=True)
+    wiring = Wiring(twin)
+    scales = {
+        wiring.constant(node.input[1]).dtype  # type: ignore[union-attr]
+        for node in wiring.of_type("QuantizeLinear", "DequantizeLinear")
+    }
+    assert scales == {np.dtype(np.float16)}
+
+
+def test_the_int8_twin_in_half_differs_by_less_than_quantization(
+    model: onnx.ModelProto, quantized: onnx.ModelProto
+) -> None:
+    picture = np.random.default_rng(5).normal(size=(1, 3, *SIZE)).astype(np.float32)
+    exact = OnnxRunner(model).run(picture)[0].copy()
+    eight = OnnxRunner(quantized).run(picture)[0].copy()
+    both = OnnxRunner(half_from_float(quantized)).run(picture)[0]
+    assert np.abs(both - eight).mean() < 0.2 * np.abs(eight - exact).mean()
