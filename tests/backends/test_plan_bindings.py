@@ -16,8 +16,9 @@ import pytest
 from runtime.backends.trt_progress import PARTS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-# `make test-rtx` puts them there.
-WHEELS = sorted((ROOT / ".venv-rtx/wheels").glob("tensorrt*.whl"))
+# `make test-rtx` puts them there, for the Python that it runs with.
+TAG = f"cp{sys.version_info[0]}{sys.version_info[1]}"
+WHEELS = sorted((ROOT / ".venv-rtx/wheels").glob(f"tensorrt*-{TAG}-*.whl"))
 EXPECTED: Dict[str, Dict[str, Any]] = {
     "8.6.1": {"weak_typing": True, "strong_typing": False, "progress": False},
     "10.3.0": {"weak_typing": True, "strong_typing": True, "progress": True},

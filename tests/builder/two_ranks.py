@@ -1,8 +1,6 @@
 """What two processes that torchrun starts do in `test_devices`.
 
-torchrun --nproc_per_node N tests/builder/two_ranks.py DATASET FOLDER
-
-FOLDER holds the checkpoint `start.pt`.
+torchrun --nproc_per_node 2 -m tests.builder.two_ranks DATASET FOLDER
 """
 
 from __future__ import annotations
@@ -15,9 +13,7 @@ from torch import nn
 
 from runtime.builder.devices import Place, joined
 from runtime.builder.layouts import open_dataset
-from runtime.builder.train import TrainingOptions, run_train
 from runtime.builder.training import RunOptions, Step, Training
-from runtime.builder.training_plan import TrainingPlan
 from tests.builder.tiny_training import SPEC, network, settings
 
 
@@ -48,13 +44,6 @@ def main(dataset: Path, folder: Path) -> None:
     torch.set_num_threads(1)
     with joined("cpu") as place:
         gradients(dataset, folder, place)
-    plan = TrainingPlan(
-        dataset=dataset,
-        validate_on=("val",),
-        init=folder / "start.pt",
-        settings=settings(epochs=1),
-    )
-    run_train(plan, folder / "run", TrainingOptions(device="cpu"))
 
 
 if __name__ == "__main__":
