@@ -41,7 +41,7 @@ class EngineRefused(RuntimeFault):
 
 
 class EngineFailed(RuntimeFault):
-    """An engine that stopped computing; its results since the last good one are not to be trusted."""
+    """An engine that stopped computing; results since its last good one are not to be trusted."""
 
 
 class SourceFailed(RuntimeFault):
