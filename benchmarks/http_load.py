@@ -31,6 +31,16 @@ class Answers:
         """How many answers had this status."""
         return sum(code == status for code, _, _ in self.rows)
 
+    def per_second(self, status: int) -> float:
+        """Answers of this status over the time from the first request to the last answer.
+
+        Requests under way when the clock stops are still answered, so dividing by the time that
+        was asked for would count them for nothing.
+        """
+        first = min(ended - took for _, took, ended in self.rows)
+        last = max(ended for _, _, ended in self.rows)
+        return self.count(status) / (last - first)
+
 
 class Connection:
     """One keep-alive connection; opens again when the server closed it."""

@@ -20,7 +20,7 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.daemon import Daemon
-from benchmarks.http_load import Answers, Target, closed_loop, open_loop
+from benchmarks.http_load import Target, closed_loop, open_loop
 from benchmarks.ratios import Row, interleaved, show
 from benchmarks.raw_engine import RawEngine
 from runtime.backends import Mode
@@ -71,8 +71,7 @@ def compare(
     """Requests per second over the raw engine's frames per second, per number of connections."""
 
     def served(clients: int) -> float:
-        answers = closed_loop(target, clients, seconds)
-        return answers.count(200) / seconds
+        return closed_loop(target, clients, seconds).per_second(200)
 
     candidates = {f"{n} connections": partial(served, n) for n in connections}
     return interleaved(partial(raw.frames_per_second, seconds), candidates, rounds)
@@ -85,11 +84,11 @@ def overload(target: Target, rounds: int, seconds: float) -> None:
     first_after: List[float] = []
     refused = 0
     for _ in range(rounds):
-        peak = closed_loop(target, 8, seconds).count(200) / seconds
+        peak = closed_loop(target, 8, seconds).per_second(200)
         storm = open_loop(target, STORM_CONNECTIONS, STORM * peak, seconds)
         first_after.append(_seconds_for_one(target))
-        later = closed_loop(target, 8, seconds).count(200) / seconds
-        goodput.append(_good_per_second(storm, seconds) / ((peak + later) / 2))
+        later = closed_loop(target, 8, seconds).per_second(200)
+        goodput.append(storm.per_second(200) / ((peak + later) / 2))
         refusals += storm.seconds(503)
         refused += storm.count(503)
     print_ = Console(width=100).print
@@ -97,13 +96,6 @@ def overload(target: Target, rounds: int, seconds: float) -> None:
     print_(f"  goodput over peak, median      {np.median(goodput):.3f}")
     print_(f"  503, median                    {1000 * np.median(refusals):.1f} ms of {refused}")
     print_(f"  first request after the storm  {1000 * np.median(first_after):.0f} ms")
-
-
-def _good_per_second(answers: Answers, seconds: float) -> float:
-    # Answers that arrive after the storm belong to it, and so does the time they took.
-    last = max(ended for _, _, ended in answers.rows)
-    first = min(ended - took for _, took, ended in answers.rows)
-    return answers.count(200) / max(seconds, last - first)
 
 
 def _seconds_for_one(target: Target) -> float:
