@@ -41,7 +41,7 @@ bench: .venv/.development ## Measure against the raw engine and print the table
 slow: .venv/.development ## Run the tests that take minutes
 	.venv/bin/python -m pytest -q -m slow
 
-# TensorRT-RTX is a gigabyte, and brings the real parser and builder to machines without a GPU; of
+# TensorRT-RTX takes 360 MB, and brings the real parser and builder to machines without a GPU; of
 # other releases there are the bindings, which tell what names they have.
 TENSORRT_BINDINGS := tensorrt-bindings==8.6.1 tensorrt-cu12-bindings==10.3.0 \
     tensorrt-cu12-bindings==10.13.0.35 tensorrt-cu13-bindings==11.4.0.106

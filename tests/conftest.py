@@ -77,7 +77,7 @@ COMPONENTS: Dict[str, Component] = {
         lambda: None not in (shutil.which("prometheus"), shutil.which("promtool")),
         "apt-get install prometheus",
     ),
-    # Without a GPU it still parses and builds; a gigabyte, so it has an environment of its own.
+    # Without a GPU it still parses and builds; being large it has an environment of its own.
     "rtx": Component(
         lambda: has_module("tensorrt_rtx"), "run `make test-rtx`", can_be_installed=False
     ),

@@ -100,4 +100,5 @@ def test_closing_leaves_no_thread_behind(counted: Counted) -> None:
         worker.attach(Camera(frames=20))
         worker.submit(quick).result(LONG)
         assert len(set(threading.enumerate()) - before) == 4
-    assert set(threading.enumerate()) == before
+    # A thread that an earlier test left behind may end meanwhile; none may be added.
+    assert not set(threading.enumerate()) - before

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import openvino
 import pytest
 from onnx import TensorProto, numpy_helper
 
@@ -70,6 +71,10 @@ def test_the_int8_twin_in_half_is_valid_and_all_its_scales_are_half(
     assert scales == {np.dtype(np.float16)}
 
 
+@pytest.mark.skipif(
+    int(openvino.__version__.split(".")[0]) < 2025,
+    reason="OpenVINO 2024 reads no QuantizeLinear of 16-bit floats; the file is for TensorRT",
+)
 def test_the_int8_twin_in_half_differs_by_less_than_quantization(
     model: onnx.ModelProto, quantized: onnx.ModelProto
 ) -> None:

@@ -1,9 +1,11 @@
 """Makes the small graphs that TensorRT-RTX parses and builds in tests.
 
-    python -m tests.data.tensorrt.make_graphs
+    python -m tests.data.tensorrt.make_graphs [--all FOLDER]
 
-Their cases cover every pair of encoder, variant, stride, widths, precision and GPU. Weights are
-coarse numbers, which a compressed file holds in a few bits each.
+The cases of the stored ones cover every pair of encoder, variant, stride, widths, precision and
+GPU. With --all it writes instead, into a folder, all choices but that of the GPU, and the full
+ResNet-34 pyramid at 1024 x 2048: for tests.backends.build_matrix. Weights are coarse numbers, which
+a compressed file holds in a few bits each.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+import sys
 from pathlib import Path
 from typing import Dict, Iterator, List, Set, Tuple
 
@@ -28,6 +31,7 @@ from runtime.builder.wiring import Wiring
 
 HERE = Path(__file__).parent
 HEIGHT, WIDTH = 256, 512
+FULL_SIZE = (1024, 2048)
 FACTORS: Dict[str, Tuple[str, ...]] = {
     "encoder": ("resnet18", "resnet34", "mobilenet_v2"),
     "variant": ("single", "pyramid"),
@@ -102,20 +106,46 @@ def graph_of(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
     return half_from_float(quantized)
 
 
-def main() -> None:
-    """Writes the graphs and the list of cases."""
-    torch.set_num_threads(1)
+def write(folder: Path, name: str, model: onnx.ModelProto) -> str:
+    """Stores a graph; the same one gives the same bytes."""
+    path = folder / f"{name}.onnx.gz"
+    path.write_bytes(gzip.compress(model.SerializeToString(), 9, mtime=0))
+    return path.name
+
+
+def write_pairwise() -> None:
+    """Writes the stored graphs and the list of their cases."""
     for old in HERE.glob("*.onnx.gz"):
         old.unlink()
     cases: List[Dict[str, str]] = []
     for case in pairwise():
         model = onnx_from_model(coarse_network(architecture_of(*case[:4])), HEIGHT, WIDTH)
         require_importable(model)
-        name = "-".join(case[:5]) + ".onnx.gz"
-        content = graph_of(model, case[4]).SerializeToString()
-        (HERE / name).write_bytes(gzip.compress(content, 9, mtime=0))
+        name = write(HERE, "-".join(case[:5]), graph_of(model, case[4]))
         cases.append({**dict(zip(FACTORS, case)), "graph": name})
     (HERE / "cases.json").write_text(json.dumps(cases, indent=1) + "\n", encoding="utf-8")
+
+
+def write_all(folder: Path) -> None:
+    """Writes every network of the family that is small, and one of full size."""
+    folder.mkdir(parents=True, exist_ok=True)
+    *networks, precisions, _ = FACTORS.values()
+    for case in itertools.product(*networks):
+        model = onnx_from_model(coarse_network(architecture_of(*case)), HEIGHT, WIDTH)
+        for precision in precisions:
+            write(folder, "-".join((*case, precision)), graph_of(model, precision))
+    full = onnx_from_model(coarse_network(Architecture("resnet34", classes=19)), *FULL_SIZE)
+    for precision in precisions:
+        write(folder, f"resnet34-pyramid-4-full-{precision}", graph_of(full, precision))
+
+
+def main() -> None:
+    """Writes the one or the other."""
+    torch.set_num_threads(1)
+    if sys.argv[1:2] == ["--all"]:
+        write_all(Path(sys.argv[2]))
+    else:
+        write_pairwise()
 
 
 if __name__ == "__main__":
