@@ -142,7 +142,7 @@ def _builder(trt: TensorRT, capabilities: Capabilities, logger: object, tail: Lo
         raise build_failed(
             f"{capabilities.product} cannot start",
             tail.problems,
-            "See with `runtime doctor` whether the GPU and its driver are there",
+            "See with `nvidia-smi`, or `tegrastats` on a Jetson, whether GPU and driver are there",
         ) from error
 
 

@@ -89,7 +89,7 @@ def tensorrt_build(
     if machine.device is None or machine.compute_capability is None:
         raise BuildFailed(
             "there is no GPU to build a TensorRT plan for",
-            "Build on the device that is to run it; `runtime doctor` says what is missing",
+            "Build on the device that is to run it; `runtime version` says what can run here",
         )
     trt = tensorrt_module() if module is None else module
     capabilities = capabilities_of(trt)

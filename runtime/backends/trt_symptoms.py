@@ -188,7 +188,7 @@ BUILDING: Tuple[Symptom, ...] = (
         r"cudaError 35\b|error: ?(35|100)\b|driver version is insufficient|no CUDA-capable device",
         "CUDA finds no GPU, or a driver older than itself",
         "In a container start it with `--runtime nvidia`; elsewhere update the driver. "
-        "`runtime doctor` says what is missing",
+        "`runtime version` says what can run here",
     ),
 )
 
