@@ -124,14 +124,14 @@ def test_without_a_known_picture_only_failures_count() -> None:
 def test_it_asks_by_itself_now_and_then_and_stops() -> None:
     asked = threading.Semaphore(0)
     metrics = Metrics()
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with Worker(segmenters(1, asked.release), 0, metrics) as worker:
         with Health(worker, known(right_labels()), 0.001, metrics) as health:
             for _ in range(3):
                 assert asked.acquire(timeout=20)
             wait_until_ready(health)
-        assert threading.active_count() == before + 1
-    assert threading.active_count() == before
+        assert len(set(threading.enumerate()) - before) == 1
+    assert not set(threading.enumerate()) - before
 
 
 def wait_until_ready(health: Health) -> None:
