@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Dict, List, Mapping, Optional, Tuple
 
 from runtime.errors import EngineRefused, OutputFailed
 from runtime.manifest import MANIFEST_NAME, Build, EngineManifest, Precision, manifest_from_file
+from runtime.whole_file import whole_file
 
 RECIPE_NAME = "recipe.toml"
 FLOAT_MODEL = "model.onnx"
@@ -138,17 +138,11 @@ class EngineFolder:
             OutputFailed: no room or no right to write.
         """
         path = self.path / name
-        unfinished = path.with_name(f".{name}.unfinished-{os.getpid()}")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with unfinished.open("wb") as file:
+            with whole_file(path) as file:
                 file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
         except OSError as error:
-            if unfinished.exists():
-                unfinished.unlink()
             raise OutputFailed(
                 f"{path} cannot be written: {error.strerror}",
                 "Free disk space, or build into another folder with --out",

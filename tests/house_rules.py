@@ -15,7 +15,18 @@ from typing import Callable, Dict, Iterator, List, Tuple, Union
 # A module imports from the rows above its own and, within its row, from the names to its left.
 LAYERS: Tuple[Tuple[str, ...], ...] = (
     # Values and algorithms: the standard library, NumPy and pydantic.
-    ("errors", "frame", "labels", "mailbox", "sequencer", "signals", "turns", "pace", "bilinear"),
+    (
+        "errors",
+        "whole_file",
+        "frame",
+        "labels",
+        "mailbox",
+        "sequencer",
+        "signals",
+        "turns",
+        "pace",
+        "bilinear",
+    ),
     ("config", "manifest", "geometry"),
     # Pictures and masks as bytes, artefacts on disk, numbers about the process and the device.
     ("repository", "metrics", "jetson", "cuda"),

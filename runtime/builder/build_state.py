@@ -15,6 +15,7 @@ from typing import Any, Dict, List, Sequence
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from runtime.repository import BUILD_STATE, sha256_of
+from runtime.whole_file import whole_file
 
 
 class _Done(BaseModel):
@@ -84,12 +85,5 @@ def key_of(*parts: Any) -> str:
 def write_atomically(path: Path, content: bytes) -> None:
     """Writes a file so that it is there whole or not at all, whenever the machine stops."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.unfinished-{os.getpid()}")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        file.write(content)

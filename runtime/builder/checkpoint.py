@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import io
 import json
-import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from runtime.builder.swiftnet import Architecture, SwiftNet
 from runtime.builder.swiftnet.encoder import BatchNorms, Encoder
 from runtime.builder.swiftnet.layout import architecture_of
 from runtime.errors import BuildFailed, InvalidInput
+from runtime.whole_file import whole_file
 
 FORMAT = "swiftnet-runtime checkpoint"
 FORMAT_VERSION = 1
@@ -68,15 +68,8 @@ def save_checkpoint(path: Path, model: SwiftNet, metadata: Mapping[str, Any]) ->
     }
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    unfinished = path.with_name(f"{path.name}.unfinished-{os.getpid()}")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        file.write(buffer.getbuffer())
     return hashlib.sha256(buffer.getbuffer()).hexdigest()
 
 

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from runtime.builder.checkpoint import load_checkpoint
 from runtime.builder.pruning.cut import Cut, moments_after, state_after
-from runtime.builder.pruning.whole_file import whole_file
 from runtime.builder.swiftnet import Architecture, SwiftNet
 from runtime.builder.training import Step, Training
 from runtime.builder.training_state import TrainingState
 from runtime.errors import InvalidInput
+from runtime.whole_file import whole_file
 
 MOMENT_FORMAT = "swiftnet-runtime training moment"
 FORMAT_VERSION = 1

@@ -16,10 +16,10 @@ from typing_extensions import Literal
 
 from runtime.builder.pruning.dependencies import groups_of
 from runtime.builder.pruning.request import PruningRequest
-from runtime.builder.pruning.whole_file import whole_file
 from runtime.builder.pruning.widths_after import architecture_after
 from runtime.builder.swiftnet import Architecture
 from runtime.errors import InvalidInput, RuntimeFault
+from runtime.whole_file import whole_file
 
 
 class GroupPlan(BaseModel):

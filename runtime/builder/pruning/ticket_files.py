@@ -13,8 +13,8 @@ from runtime.builder.pruning.moments import Moment, plain_content
 from runtime.builder.pruning.plan import plan_from_file, write_plan
 from runtime.builder.pruning.tickets import Ticket, TicketRecord
 from runtime.builder.pruning.weight_masks import WeightMasks
-from runtime.builder.pruning.whole_file import whole_file
 from runtime.errors import InvalidInput
+from runtime.whole_file import whole_file
 
 TICKET_FORMAT = "swiftnet-runtime ticket"
 

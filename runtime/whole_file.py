@@ -11,7 +11,7 @@ from typing import BinaryIO, Iterator
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write to; `path` holds the old one until all of the new one is on the disk."""
-    unfinished = path.with_name(f"{path.name}.unfinished-{os.getpid()}")
+    unfinished = path.with_name(f".{path.name}.unfinished-{os.getpid()}")
     try:
         with unfinished.open("wb") as file:
             yield file
