@@ -60,7 +60,7 @@ def test_every_test_file(rule: Rule) -> None:
         (imports_downwards, "labels", "def f():\n    from runtime import codec"),
         (imports_downwards, "api.streams", "from runtime.stream import Stream"),
         (imports_downwards, "stream", "from runtime.api.app import app"),
-        (imports_downwards, "daemon", "import runtime.builder.export"),
+        (imports_downwards, "daemon", "import runtime.builder.graph.export"),
         (imports_downwards, "builder.export", "from runtime.worker import Worker"),
         (imports_downwards, "client", "from runtime.errors import RuntimeFault"),
         (imports_downwards, "api.app", "from .segment import router"),

@@ -7,7 +7,7 @@ from typing import Any, Dict, Optional
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from runtime.builder.checkpoint import Checkpoint
-from runtime.builder.confusion import EvaluationReport
+from runtime.builder.evaluation.confusion import EvaluationReport
 from runtime.errors import InvalidInput
 from runtime.manifest import ClassesSpec, InputSpec
 

@@ -42,8 +42,8 @@ def run(arguments: Namespace) -> None:
     Raises:
         RuntimeFault: something needed is missing, or a step failed; what was done is kept.
     """
-    from runtime.builder.command import build_engine_command
-    from runtime.builder.order import BuildRequest
+    from runtime.builder.engine.command import build_engine_command
+    from runtime.builder.engine.order import BuildRequest
 
     build_engine_command(
         BuildRequest(

@@ -68,8 +68,8 @@ def run(arguments: Namespace) -> None:
     Raises:
         RuntimeFault: the plan, the dataset or the initial weights cannot be used.
     """
-    from runtime.builder.train import TrainingOptions, run_train
-    from runtime.builder.training_plan import plan_from_file
+    from runtime.builder.training.command import TrainingOptions, run_train
+    from runtime.builder.training.plan import plan_from_file
 
     options = TrainingOptions(
         device=arguments.device,

@@ -6,7 +6,7 @@ import pytest
 
 from runtime.builder.card import TrainingCard, card_of
 from runtime.builder.checkpoint import load_checkpoint, save_checkpoint
-from runtime.builder.training_plan import plan_from_file
+from runtime.builder.training.plan import plan_from_file
 from runtime.errors import InvalidInput
 from runtime.manifest import ClassesSpec
 from tests.builder.scenes import NAMES, PALETTE

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.builder.export import onnx_from_model
-from runtime.builder.placement import EVERYTHING, placement_for
-from runtime.builder.quantize import int8_from_float
-from runtime.builder.wiring import Wiring
+from runtime.builder.graph.export import onnx_from_model
+from runtime.builder.graph.wiring import Wiring
+from runtime.builder.quantization.placement import EVERYTHING, placement_for
+from runtime.builder.quantization.quantize import int8_from_float
 from tests.builder.networks import narrow, randomised
 
 pytestmark = pytest.mark.slow

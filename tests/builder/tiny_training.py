@@ -13,13 +13,13 @@ from typing import Any
 
 import torch
 
-from runtime.builder.augment import Augmentation
 from runtime.builder.dataset import SegmentationDataset
-from runtime.builder.devices import Place
 from runtime.builder.layouts import open_dataset
-from runtime.builder.schedule import TrainingSettings
 from runtime.builder.swiftnet import Architecture, SwiftNet, Widths
-from runtime.builder.training import RunOptions, Step, Training
+from runtime.builder.training.augment import Augmentation
+from runtime.builder.training.devices import Place
+from runtime.builder.training.loop import RunOptions, Step, Training
+from runtime.builder.training.schedule import TrainingSettings
 from runtime.manifest import InputSpec
 
 SPEC = InputSpec(height=64, width=64, mean=(100, 100, 100), std=(60, 60, 60))

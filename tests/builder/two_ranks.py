@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from runtime.builder.devices import Place, joined
 from runtime.builder.layouts import open_dataset
-from runtime.builder.training import RunOptions, Step, Training
+from runtime.builder.training.devices import Place, joined
+from runtime.builder.training.loop import RunOptions, Step, Training
 from tests.builder.tiny_training import SPEC, network, settings
 
 

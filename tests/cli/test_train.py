@@ -10,10 +10,10 @@ from runtime.cli import main, train
 
 pytest.importorskip("torch")
 
-from runtime.builder.augment import Augmentation
 from runtime.builder.checkpoint import load_checkpoint, save_checkpoint
-from runtime.builder.schedule import TrainingSettings
-from runtime.builder.training_plan import NetworkPlan, TrainingPlan, plan_from_file
+from runtime.builder.training.augment import Augmentation
+from runtime.builder.training.plan import NetworkPlan, TrainingPlan, plan_from_file
+from runtime.builder.training.schedule import TrainingSettings
 from tests.builder.scenes import write_dataset
 from tests.builder.tiny_training import network
 

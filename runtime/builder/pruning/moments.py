@@ -18,8 +18,8 @@ from torch import Tensor
 from runtime.builder.checkpoint import load_checkpoint
 from runtime.builder.pruning.cut import Cut, moments_after, state_after
 from runtime.builder.swiftnet import Architecture, SwiftNet
-from runtime.builder.training import Step, Training
-from runtime.builder.training_state import TrainingState
+from runtime.builder.training.loop import Step, Training
+from runtime.builder.training.state import TrainingState
 from runtime.errors import InvalidInput
 from runtime.whole_file import whole_file
 

@@ -15,10 +15,10 @@ from runtime.builder.pruning.arms import ARMS, NEED_EARLY_WEIGHTS, Arm
 from runtime.builder.pruning.cut import Cut, network_after
 from runtime.builder.pruning.moments import Moment
 from runtime.builder.pruning.weight_masks import WeightMasks
-from runtime.builder.schedule import TrainingSettings
 from runtime.builder.swiftnet import Architecture, SwiftNet
-from runtime.builder.training import Training
-from runtime.builder.training_state import STATE_NAME
+from runtime.builder.training.loop import Training
+from runtime.builder.training.schedule import TrainingSettings
+from runtime.builder.training.state import STATE_NAME
 from runtime.errors import InvalidInput
 
 FINE_TUNING_SHARE = 0.1

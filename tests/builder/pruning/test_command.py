@@ -13,8 +13,8 @@ from runtime.builder.pruning.moments import moment_from_file
 from runtime.builder.pruning.plan import plan_from_file
 from runtime.builder.pruning.ticket_files import ticket_beside
 from runtime.builder.pruning.weight_masks import WeightMasks
-from runtime.builder.train import TrainingOptions, run_train
-from runtime.builder.training_plan import TrainingPlan
+from runtime.builder.training.command import TrainingOptions, run_train
+from runtime.builder.training.plan import TrainingPlan
 from runtime.cli import main
 from tests.builder.networks import narrow, randomised, textured_pictures
 from tests.builder.pruning.family import on_disk

@@ -9,7 +9,7 @@ from runtime.builder.checkpoint import save_checkpoint
 from runtime.builder.dataset import SegmentationDataset
 from runtime.builder.layouts import open_dataset
 from runtime.builder.pruning.moments import Moment, MomentKeeper, moment_from_file, write_moment
-from runtime.builder.training import Training
+from runtime.builder.training.loop import Training
 from runtime.errors import InvalidInput
 from tests.builder.networks import narrow, randomised
 from tests.builder.scenes import write_dataset

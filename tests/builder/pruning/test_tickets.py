@@ -21,7 +21,7 @@ from runtime.builder.pruning.ticket_files import ticket_beside, write_cut, write
 from runtime.builder.pruning.tickets import Ticket, begin, settings_for, ticket_of
 from runtime.builder.pruning.unstructured import masks_from_checkpoint
 from runtime.builder.swiftnet import SwiftNet
-from runtime.builder.training import RunOptions, Step, Training
+from runtime.builder.training.loop import RunOptions, Step, Training
 from runtime.errors import InvalidInput
 from tests.builder.networks import narrow, randomised
 from tests.builder.scenes import write_dataset

@@ -21,13 +21,13 @@ import onnx
 import torch
 from torch import nn
 
-from runtime.builder.export import onnx_from_model
-from runtime.builder.half import half_from_float
-from runtime.builder.lint import require_importable
-from runtime.builder.placement import EVERYTHING, QuantizationOptions, placement_for
-from runtime.builder.quantize import int8_from_float
+from runtime.builder.graph.export import onnx_from_model
+from runtime.builder.graph.half import half_from_float
+from runtime.builder.graph.lint import require_importable
+from runtime.builder.graph.wiring import Wiring
+from runtime.builder.quantization.placement import EVERYTHING, QuantizationOptions, placement_for
+from runtime.builder.quantization.quantize import int8_from_float
 from runtime.builder.swiftnet import Architecture, SwiftNet, Widths
-from runtime.builder.wiring import Wiring
 
 HERE = Path(__file__).parent
 HEIGHT, WIDTH = 256, 512

@@ -1,0 +1,178 @@
+"""The chain: checkpoint, export, calibrate, quantize, lint, evaluate, manifest.
+
+Each step is keyed by the content of all it depends on and skipped when that very step was done
+before. The manifest is written last and at once, so a folder whose build was killed still holds
+its former manifest or none: never one that vouches for something else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Callable, Dict, Optional
+
+import onnx
+
+from runtime.builder.engine.assembly import ARTEFACTS, Findings, assembled, portable_builds
+from runtime.builder.engine.build_state import BuildState, key_of, write_atomically
+from runtime.builder.engine.evidence import REFERENCE, require_accuracy
+from runtime.builder.engine.order import BuildOrder, BuildRequest, order_from_request
+from runtime.builder.engine.reporter import Reporter, Silence
+from runtime.builder.engine.trial import examined, trial_key, trial_parts
+from runtime.builder.graph.export import onnx_from_model
+from runtime.builder.graph.half import half_from_float
+from runtime.builder.graph.lint import require_importable
+from runtime.builder.quantization.calibrate import (
+    PASSES,
+    RangeTable,
+    calibration_images,
+    ranges_from_images,
+    table_from_file,
+    table_text,
+)
+from runtime.builder.quantization.quantize import int8_from_float
+from runtime.errors import BuildFailed
+from runtime.manifest import Build, EngineManifest, Precision, manifest_text
+from runtime.repository import CANARY_IMAGE, CANARY_LABELS, EngineFolder, sha256_of
+
+# A step whose code starts to give another result gets another number: nothing stale is kept.
+REVISIONS = {"export": 1, "calibrate": 1, "quantize": 1, "half": 1, "examine": 1}
+CALIBRATION = "calibration"
+
+
+def build_from_request(
+    request: BuildRequest, reporter: Optional[Reporter] = None
+) -> EngineManifest:
+    """What `runtime build-engine` does; see `build_engine`."""
+    return build_engine(order_from_request(request), reporter)
+
+
+def build_engine(order: BuildOrder, reporter: Optional[Reporter] = None) -> EngineManifest:
+    """Builds what is ordered into the order's folder and returns the manifest written there.
+
+    The float master is always made, as every other build is measured against it; it becomes a
+    build of its own where it is ordered. Builds already in the folder stay if they are of the same
+    network.
+
+    Raises:
+        BuildFailed: a step could not make its artefact, or a build loses too much accuracy.
+        InvalidInput: a picture is missing or broken.
+    """
+    return _Chain(order, reporter or Silence()).run()
+
+
+class _Chain:
+    """One build of one order."""
+
+    def __init__(self, order: BuildOrder, reporter: Reporter) -> None:
+        self._order = order
+        self._reporter = reporter
+        self._folder = EngineFolder(order.out)
+        self._state = BuildState(order.out)
+
+    def run(self) -> EngineManifest:
+        order = self._order
+        self._export()
+        table = self._calibrated() if "int8" in order.precisions else None
+        if table is not None:
+            self._quantize(table)
+        if "fp16" in order.precisions:
+            self._half()
+        builds = portable_builds(order, table)
+        findings = self._examine(builds)
+        for precision in order.precisions:
+            require_accuracy(
+                precision,
+                findings.evidence[precision],
+                findings.evidence[REFERENCE],
+                order.recipe.gate,
+            )
+        manifest = assembled(order, builds, findings)
+        write_atomically(self._folder.manifest_path, manifest_text(manifest).encode())
+        return manifest
+
+    def _export(self) -> None:
+        order = self._order
+        size = (order.input.height, order.input.width)
+        key = key_of(REVISIONS["export"], order.checkpoint.sha256, size)
+
+        def make() -> onnx.ModelProto:
+            return onnx_from_model(order.checkpoint.model, *size)
+
+        self._artefact("export", "fp32", key, make)
+
+    def _calibrated(self) -> RangeTable:
+        """The ranges of this graph on these pictures, from the disk if they are there."""
+        order, choice = self._order, self._order.recipe.calibration
+        images = order.calibration_images
+        if choice is None or not images:
+            raise BuildFailed(
+                "the order has no calibration images", "Name some in the recipe or with --calib"
+            )
+        graph = sha256_of(order.out / ARTEFACTS[REFERENCE])
+        described = [image.model_dump() for image in calibration_images(images)]
+        spec = order.input.model_dump(mode="json")
+        key = key_of(REVISIONS["calibrate"], graph, described, spec)
+        path = calibration_folder(order.out) / choice.name / f"ranges-{key[:16]}.json"
+        if path.is_file():
+            self._reporter.skipped("calibrate")
+            return table_from_file(path)
+        with self._reporter.step("calibrate", PASSES * len(images)) as advance:
+            table = ranges_from_images(self._float_model(), images, order.input, advance)
+            write_atomically(path, table_text(table).encode())
+        return table
+
+    def _quantize(self, table: RangeTable) -> None:
+        choice = self._order.recipe.calibration
+        rule = "" if choice is None else choice.rule
+        thresholds = table.thresholds(rule)
+        options = self._order.recipe.quantization.options()
+        plain = {**dataclasses.asdict(options), "keep_float": sorted(options.keep_float)}
+        key = key_of(REVISIONS["quantize"], table.graph_sha256, thresholds, plain)
+
+        def make() -> onnx.ModelProto:
+            return int8_from_float(self._float_model(), thresholds, options)
+
+        self._artefact("quantize", "int8", key, make)
+
+    def _half(self) -> None:
+        key = key_of(REVISIONS["half"], sha256_of(self._order.out / ARTEFACTS[REFERENCE]))
+        self._artefact("half", "fp16", key, lambda: half_from_float(self._float_model()))
+
+    def _artefact(
+        self, step: str, precision: Precision, key: str, make: Callable[[], onnx.ModelProto]
+    ) -> None:
+        """Makes, lints and writes one ONNX file, unless it is there."""
+        path = self._order.out / ARTEFACTS[precision]
+        if self._state.is_done(step, key):
+            self._reporter.skipped(step)
+            return
+        with self._reporter.step(step):
+            model = make()
+            # FP16 graphs are for strongly typed TensorRT alone, whose parser has other rules.
+            if precision != "fp16":
+                require_importable(model)
+            write_atomically(path, model.SerializeToString())
+            self._state.record(step, key, [path])
+
+    def _examine(self, builds: Dict[Precision, Build]) -> Findings:
+        """Evidence for every build, and the canary."""
+        key = key_of(REVISIONS["examine"], trial_key(self._order, builds))
+        if self._state.is_done("examine", key):
+            self._reporter.skipped("examine")
+            return Findings.model_validate(self._state.result("examine"))
+        with self._reporter.step("examine", trial_parts(self._order)) as advance:
+            findings = examined(self._order, builds, advance)
+        outputs = [self._order.out / name for name in (CANARY_IMAGE, CANARY_LABELS)]
+        written = outputs if findings.minimum_agreement is not None else []
+        self._state.record("examine", key, written, findings.model_dump(mode="json"))
+        return findings
+
+    def _float_model(self) -> onnx.ModelProto:
+        return onnx.load(str(self._order.out / ARTEFACTS[REFERENCE]))
+
+
+def calibration_folder(out: Path) -> Path:
+    """Where range tables are kept: beside `engines/`, or within an engine folder elsewhere."""
+    engines = out.resolve().parent
+    return engines.parent / CALIBRATION if engines.name == "engines" else out / CALIBRATION

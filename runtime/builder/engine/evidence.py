@@ -1,0 +1,128 @@
+"""What a build is worth: measured on labelled pictures through the very code that serves.
+
+All builds see each picture in one pass, so every figure compares the same pixels, and the FP32
+build's masks are there to compare with.
+"""
+
+from __future__ import annotations
+
+from typing import Callable, Dict, List, Mapping, Optional, Sequence
+
+import numpy as np
+
+from runtime.builder.dataset import SegmentationDataset
+from runtime.builder.engine.recipe import Gate
+from runtime.builder.evaluation.confusion import ConfusionMatrix
+from runtime.errors import BuildFailed
+from runtime.frame import Frame
+from runtime.manifest import Evidence, Precision
+from runtime.segmenter import Segmenter
+
+REFERENCE: Precision = "fp32"
+_BLAMED = 3
+
+
+def evidence_of(
+    segmenters: Mapping[Precision, Segmenter],
+    pictures: SegmentationDataset,
+    name: str,
+    seen_in_training: bool,
+    advance: Callable[[], None] = lambda: None,
+) -> Dict[Precision, Evidence]:
+    """Measures builds on labelled pictures, at the pictures' own size.
+
+    Args:
+        segmenters: by precision; `REFERENCE` is among them.
+        pictures: labelled, with the classes of the builds.
+        name: what the evidence calls these pictures.
+        seen_in_training: whether the network learnt from any of them.
+        advance: called after each picture.
+    """
+    matrices = {
+        precision: ConfusionMatrix(len(pictures.classes), pictures.classes.ignore_id)
+        for precision in segmenters
+    }
+    equal = dict.fromkeys(segmenters, 0)
+    pixels = 0
+    for index in range(len(pictures)):
+        image, truth = pictures.load(index)
+        masks = {
+            precision: labels_of(segmenter, image) for precision, segmenter in segmenters.items()
+        }
+        for precision, mask in masks.items():
+            matrices[precision].add(truth, mask)
+            equal[precision] += int((mask == masks[REFERENCE]).sum())
+        pixels += truth.size
+        advance()
+    reference = matrices[REFERENCE].mean_iou()
+    return {
+        precision: Evidence(
+            dataset=pictures.name,
+            split=name,
+            seen_in_training=seen_in_training,
+            images=len(pictures),
+            miou=matrix.mean_iou(),
+            iou=dict(zip(pictures.classes.names, matrix.iou())),
+            reference_miou=None if precision == REFERENCE else reference,
+            agreement=None if precision == REFERENCE else equal[precision] / pixels,
+        )
+        for precision, matrix in matrices.items()
+    }
+
+
+def labels_of(segmenter: Segmenter, image: np.ndarray) -> np.ndarray:
+    """The mask of an RGB picture, (height, width) uint8, of the picture's size."""
+    frame = Frame(np.ascontiguousarray(image[..., ::-1]), number=0, captured_at=0.0, source="build")
+    return segmenter.segment(frame).labels.labels
+
+
+def require_accuracy(
+    precision: Precision,
+    measured: Sequence[Evidence],
+    reference: Sequence[Evidence],
+    gate: Gate,
+) -> None:
+    """Stops a build that loses more than it may.
+
+    Args:
+        precision: of the build.
+        measured: its evidence.
+        reference: the FP32 build's, on the same pictures in the same order.
+        gate: what may be lost.
+
+    Raises:
+        BuildFailed: with the classes that lose most.
+    """
+    for own, full in zip(measured, reference):
+        drop = 100 * (full.miou - own.miou)
+        losses = _losses(own, full)
+        worst = max(losses.values(), default=0.0)
+        if drop > gate.max_drop:
+            reason = f"loses {drop:.2f} points of mIoU, more than {gate.max_drop:g}"
+        elif worst > gate.max_class_drop:
+            reason = f"loses {worst:.2f} points of one class, more than {gate.max_class_drop:g}"
+        else:
+            continue
+        losers = sorted((n for n in losses if losses[n] > 0), key=lambda n: -losses[n])
+        told = ", ".join(f"{name} {-losses[name]:.2f}" for name in losers[:_BLAMED])
+        raise BuildFailed(
+            f"the {precision} build {reason}, on {own.split}; most on {told}",
+            "Calibrate on more pictures, try another calibration.rule, keep layers in "
+            "quantization.keep_float, or accept it with --max-drop",
+        )
+
+
+def _losses(own: Evidence, full: Evidence) -> Dict[str, float]:
+    """Points lost by class, of those that both have."""
+    losses: Dict[str, float] = {}
+    for name, before in full.iou.items():
+        after: Optional[float] = own.iou.get(name)
+        if before is not None and after is not None:
+            losses[name] = 100 * (before - after)
+    return losses
+
+
+def lowest_agreement(segmenters: Sequence[Segmenter], image: np.ndarray, mask: np.ndarray) -> float:
+    """The smallest share of pixels that any build labels as `mask` does."""
+    shares: List[float] = [float((labels_of(s, image) == mask).mean()) for s in segmenters]
+    return min(shares)

@@ -1,0 +1,200 @@
+"""The recipe of an engine: all that its artefacts follow from, in a file that people write."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from typing_extensions import Literal
+
+from runtime.builder.quantization.histogram import DEFAULT_RULE, RULES
+from runtime.builder.quantization.placement import QuantizationOptions
+from runtime.errors import InvalidConfig
+from runtime.manifest import Precision
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+# The content of these files has hashes of its own in the manifest.
+_WHERE_FILES_LIE: Any = {"checkpoint": True, "dataset": True, "calibration": {"folder"}}
+
+
+class _Table(BaseModel):
+    """A table of the file: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class InputChoice(_Table):
+    """The size of the network's input, and how pictures of other sizes are brought to it."""
+
+    height: int = Field(ge=32, le=8192)
+    width: int = Field(ge=32, le=8192)
+    geometry: Literal["letterbox", "stretch"] = "letterbox"
+
+
+class CalibrationChoice(_Table):
+    """The pictures that the INT8 ranges come from, and the rule that reads them.
+
+    Attributes:
+        name: of the set, under which its range tables are kept.
+        folder: a folder of pictures; or, without one, pictures of the dataset:
+        splits: from these splits,
+        pictures: whose names match this shell pattern.
+        count: at most so many, evenly spread.
+        rule: which threshold to take from the distributions.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    folder: Optional[str] = None
+    splits: List[str] = ["train"]
+    pictures: str = "*"
+    count: int = Field(default=200, ge=1)
+    rule: str = DEFAULT_RULE
+
+    @model_validator(mode="after")
+    def _known_rule(self) -> CalibrationChoice:
+        if self.rule not in RULES:
+            raise ValueError(f"rule {self.rule!r} is none of {', '.join(RULES)}")
+        return self
+
+
+class QuantizationChoice(_Table):
+    """What becomes INT8; see `placement.QuantizationOptions`."""
+
+    keep_float: List[str] = []
+    first_convolution: bool = True
+    classifier: bool = True
+    decoder_sums: bool = False
+
+    def options(self) -> QuantizationOptions:
+        """The same as the quantizer takes it."""
+        return QuantizationOptions(
+            keep_float=frozenset(self.keep_float),
+            first_convolution=self.first_convolution,
+            classifier=self.classifier,
+            decoder_sums=self.decoder_sums,
+        )
+
+
+class EvaluationChoice(_Table):
+    """Labelled pictures that every build is measured on.
+
+    Attributes:
+        name: what the manifest calls the measurement.
+        splits: of the dataset.
+        pictures: shell pattern of the names.
+        seen_in_training: whether the network learnt from any of them.
+    """
+
+    name: str
+    splits: List[str]
+    pictures: str = "*"
+    seen_in_training: bool
+
+
+class Gate(_Table):
+    """What a build may lose against FP32, in points (hundredths) of intersection over union.
+
+    Attributes:
+        max_drop: of the mean over the classes.
+        max_class_drop: of any one class.
+    """
+
+    max_drop: float = Field(default=0.5, ge=0)
+    max_class_drop: float = Field(default=5.0, ge=0)
+
+
+class Recipe(_Table):
+    """One engine. Paths are relative to the recipe's folder.
+
+    Attributes:
+        name: of the engine.
+        checkpoint: the trained network.
+        dataset: folder of the dataset that calibration and evaluation choose from; the class
+            names are its own where the checkpoint does not bring them.
+        precisions: what to build where the command does not say.
+        input: needed where the checkpoint does not say what size it was trained for.
+        canary: name of the picture that readiness is proven with; the first one evaluated if unset.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
+    checkpoint: str
+    dataset: Optional[str] = None
+    precisions: List[Precision] = Field(default=["fp32", "int8"], min_length=1)
+    canary: Optional[str] = None
+    input: Optional[InputChoice] = None
+    calibration: Optional[CalibrationChoice] = None
+    quantization: QuantizationChoice = QuantizationChoice()
+    gate: Gate = Gate()
+    evaluation: List[EvaluationChoice] = []
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Recipe:
+        by_folder = self.calibration is None or self.calibration.folder is not None
+        if self.dataset is None and (self.evaluation or not by_folder):
+            raise ValueError("calibration or evaluation chooses pictures but there is no dataset")
+        return self
+
+    @property
+    def sha256(self) -> str:
+        """Of what the recipe decides; where files lie, and the file's layout, do not count."""
+        decided = self.model_dump(mode="json", exclude=_WHERE_FILES_LIE)
+        plain = json.dumps(decided, sort_keys=True)
+        return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def recipe_from_file(path: Path) -> Recipe:
+    """Reads and checks a recipe.
+
+    Raises:
+        InvalidConfig: it is missing, not TOML, or says something unknown or contradictory.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidConfig(
+            f"no recipe can be read at {path}: {error.strerror}",
+            "Give --recipe FILE, or a checkpoint and --calib DIR to build without one",
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidConfig(f"{path} is not TOML: {error}", "Correct that line") from error
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the recipe"
+        raise InvalidConfig(
+            f"{path}: {place}: {first['msg']}", "docs/building-engines.md lists every key"
+        ) from error
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """The recipe as TOML, defaults left out."""
+    content = recipe.model_dump(mode="json", exclude_defaults=True)
+    tables = {k: v for k, v in content.items() if isinstance(v, dict)}
+    lists = {k: v for k, v in content.items() if isinstance(v, list) and _holds_tables(v)}
+    lines = _entries({k: v for k, v in content.items() if k not in tables and k not in lists})
+    for key, table in tables.items():
+        lines += ["", f"[{key}]", *_entries(table)]
+    for key, items in lists.items():
+        for table in items:
+            lines += ["", f"[[{key}]]", *_entries(table)]
+    return "\n".join(lines) + "\n"
+
+
+def _holds_tables(values: List[Any]) -> bool:
+    return bool(values) and isinstance(values[0], dict)
+
+
+def _entries(table: Mapping[str, Any]) -> List[str]:
+    # Strings, numbers, booleans and lists of them are written alike in JSON and TOML.
+    plain: Dict[str, Any] = {key: value for key, value in table.items() if value is not None}
+    return [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in plain.items()]

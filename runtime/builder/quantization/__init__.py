@@ -1,0 +1,1 @@
+"""INT8: distributions of activations, thresholds, and where values are rounded."""

@@ -1,0 +1,223 @@
+"""The whole chain on a tiny network: every artefact real, opened by the backend that serves it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator, List, Mapping
+
+import onnx
+import pytest
+
+from runtime.backends import open_engine
+from runtime.builder.card import TrainingCard
+from runtime.builder.checkpoint import save_checkpoint
+from runtime.builder.dataset import read_image
+from runtime.builder.engine import chain
+from runtime.builder.engine.chain import build_from_request
+from runtime.builder.engine.evidence import labels_of
+from runtime.builder.engine.order import BuildRequest
+from runtime.builder.engine.reporter import Advance
+from runtime.builder.layouts import open_dataset
+from runtime.builder.quantization.placement import QuantizationOptions
+from runtime.builder.quantization.quantize import int8_from_float
+from runtime.errors import BuildFailed, InvalidInput
+from runtime.manifest import ClassesSpec
+from runtime.png import ids_from_png
+from runtime.repository import EngineFolder, Machine, choose_build, installed_backends
+from runtime.segmenter import Segmenter
+from tests.builder.networks import narrow, randomised, stretched, textured_dataset
+
+
+class Listener:
+    """Remembers which steps ran and which were done before."""
+
+    def __init__(self) -> None:
+        self.ran: List[str] = []
+        self.done_before: List[str] = []
+
+    @contextmanager
+    def step(self, title: str, parts: int = 1) -> Iterator[Advance]:
+        self.ran.append(title)
+        yield lambda: None
+
+    def skipped(self, title: str) -> None:
+        self.done_before.append(title)
+
+
+def checkpoint_in(folder: Path, dataset: Path, seed: int = 3) -> Path:
+    classes = open_dataset(dataset).classes
+    card = TrainingCard(
+        dataset="brightness",
+        pictures=3,
+        classes=ClassesSpec(names=list(classes.names), palette=list(classes.palette)),
+        input=stretched(64, 96),
+        plan={"splits": ["train"], "hold_out": None},
+    )
+    path = folder / f"net{seed}.pt"
+    network = randomised(narrow(levels=1, output_stride=8), seed)
+    save_checkpoint(path, network, card.model_dump(mode="json"))
+    return path
+
+
+def request_in(home: Path, **changes: object) -> BuildRequest:
+    """INT8 beside FP32; a random network's labels are noise, so any drop is accepted."""
+    fields = {
+        "checkpoint": home / "net3.pt",
+        "calibration": home / "brightness" / "train" / "images",
+        "out": home / "engines" / "brightness",
+        "max_drop": 100.0,
+        **changes,
+    }
+    return BuildRequest(**fields)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    checkpoint_in(tmp_path, textured_dataset(tmp_path / "brightness"))
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose engine was built once; tests that change anything take a `copy`."""
+    folder = tmp_path_factory.mktemp("home")
+    checkpoint_in(folder, textured_dataset(folder / "brightness"))
+    build_from_request(request_in(folder))
+    return folder
+
+
+@pytest.fixture
+def copy(built: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(built, tmp_path / "copy"))
+
+
+def engine_of(home: Path) -> EngineFolder:
+    return EngineFolder(home / "engines" / "brightness")
+
+
+def test_a_build_can_be_served_and_gives_the_known_answer(built: Path) -> None:
+    folder = engine_of(built)
+    build = choose_build(folder, Machine(installed_backends()))
+    assert build.precision == "int8"
+    manifest, known = folder.manifest, folder.canary()
+    assert known is not None
+    assert manifest.canary is not None
+    image, labels = known
+    with open_engine(manifest, build, folder.verified(build), "latency") as engine:
+        mask = labels_of(Segmenter(manifest, engine.slots[0]), read_image(image))
+    agreement = float((mask == ids_from_png(labels.read_bytes())).mean())
+    assert agreement >= manifest.canary.minimum_agreement
+
+
+def test_the_manifest_says_what_was_measured_and_made_of_what(built: Path) -> None:
+    manifest = engine_of(built).manifest
+    assert [build.precision for build in manifest.builds] == ["fp32", "int8"]
+    full, small = manifest.builds
+    assert small.calibration is not None
+    assert (small.calibration.images, small.calibration.rule) == (3, "mse")
+    (found,) = small.evidence
+    assert (found.split, found.seen_in_training, found.images) == ("val", False, 2)
+    assert found.reference_miou == full.evidence[0].miou
+    assert manifest.model.parameters == sum(
+        p.numel() for p in randomised(narrow(levels=1, output_stride=8)).parameters()
+    )
+    assert (manifest.output.height, manifest.output.width) == (8, 12)
+
+
+def test_ranges_are_kept_beside_the_engines(built: Path) -> None:
+    (table,) = (built / "calibration").glob("*/ranges-*.json")
+    assert table.parent.name == "brightness-train"
+
+
+def test_a_second_build_does_nothing_and_changes_nothing(built: Path) -> None:
+    before = engine_of(built).manifest_path.read_bytes()
+    listener = Listener()
+    build_from_request(request_in(built), listener)
+    assert listener.ran == []
+    assert listener.done_before == ["export", "calibrate", "quantize", "examine"]
+    assert engine_of(built).manifest_path.read_bytes() == before
+
+
+def test_a_changed_rule_makes_anew_what_depends_on_it(copy: Path) -> None:
+    recipe = engine_of(copy).recipe
+    text = recipe.read_text(encoding="utf-8")
+    recipe.write_text(text.replace("[calibration]", '[calibration]\nrule = "max"'), "utf-8")
+    listener = Listener()
+    build_from_request(request_in(copy), listener)
+    assert listener.done_before == ["export", "calibrate"]
+    assert listener.ran == ["quantize", "examine"]
+
+
+def test_another_checkpoint_makes_everything_anew_and_drops_former_builds(copy: Path) -> None:
+    other = checkpoint_in(copy, copy / "brightness", seed=4)
+    listener = Listener()
+    manifest = build_from_request(
+        request_in(copy, checkpoint=other, precisions=("fp32",)), listener
+    )
+    assert listener.ran == ["export", "examine"]
+    assert [build.precision for build in manifest.builds] == ["fp32"]
+
+
+def test_a_further_precision_joins_the_builds_that_are_there(copy: Path) -> None:
+    manifest = build_from_request(request_in(copy, precisions=("fp16",)))
+    assert sorted(build.precision for build in manifest.builds) == ["fp16", "fp32", "int8"]
+    folder = engine_of(copy)
+    assert all(folder.verified(build).is_file() for build in folder.manifest.builds)
+
+
+def test_a_build_killed_on_the_way_is_taken_up_where_it_stopped(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(chain, "int8_from_float", killed)
+        with pytest.raises(KeyboardInterrupt):
+            build_from_request(request_in(home))
+    assert not engine_of(home).manifest_path.exists()
+    listener = Listener()
+    build_from_request(request_in(home), listener)
+    assert listener.done_before == ["export", "calibrate"]
+    assert engine_of(home).manifest.builds
+
+
+def test_a_damaged_artefact_is_made_again(copy: Path) -> None:
+    artefact = engine_of(copy).path / "model.int8.onnx"
+    artefact.write_bytes(artefact.read_bytes()[:-1])
+    listener = Listener()
+    build_from_request(request_in(copy), listener)
+    assert listener.ran == ["quantize"]
+
+
+def test_a_broken_picture_stops_the_build_and_leaves_no_manifest(home: Path) -> None:
+    broken = home / "brightness" / "train" / "images" / "picture-1.png"
+    broken.write_bytes(broken.read_bytes()[:50])
+    with pytest.raises(InvalidInput, match=r"picture-1\.png"):
+        build_from_request(request_in(home))
+    assert not engine_of(home).manifest_path.exists()
+    assert not list((home / "calibration").glob("**/*.json"))
+
+
+def test_a_build_that_loses_too_much_leaves_no_manifest(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ruined(
+        model: onnx.ModelProto, thresholds: Mapping[str, float], options: QuantizationOptions
+    ) -> onnx.ModelProto:
+        return int8_from_float(model, dict.fromkeys(thresholds, 1e-3), options)
+
+    monkeypatch.setattr(chain, "int8_from_float", ruined)
+    with pytest.raises(BuildFailed, match="int8 build loses"):
+        build_from_request(request_in(home, max_drop=0.0))
+    assert not engine_of(home).manifest_path.exists()
+
+
+def test_the_state_holds_no_absolute_paths(built: Path) -> None:
+    state = json.loads((engine_of(built).path / "build-state.json").read_text(encoding="utf-8"))
+    names = [name for step in state["steps"].values() for name in step["outputs"]]
+    assert names
+    assert not [name for name in names if name.startswith("/")]

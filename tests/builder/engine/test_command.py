@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from io import StringIO
+from typing import Optional
+
+from rich.console import Console
+
+from runtime.builder.engine.command import evidence_table
+from runtime.builder.engine.reporter import ConsoleReporter
+from runtime.manifest import (
+    Build,
+    Calibration,
+    ClassesSpec,
+    EngineManifest,
+    Evidence,
+    InputSpec,
+    ModelCard,
+    OutputSpec,
+    Precision,
+    Provenance,
+)
+
+HASH = "0" * 64
+
+
+def evidence(miou: float, seen: bool, reference: Optional[float] = None) -> Evidence:
+    return Evidence(
+        dataset="street",
+        split="val",
+        seen_in_training=seen,
+        images=40,
+        miou=miou,
+        iou={},
+        reference_miou=reference,
+        agreement=None if reference is None else 0.991,
+    )
+
+
+def build(precision: Precision, *measured: Evidence) -> Build:
+    return Build(
+        precision=precision,
+        backend="openvino",
+        artefact=f"{precision}.onnx",
+        sha256=HASH,
+        size=12_300_000,
+        onnx_sha256=HASH,
+        backend_version="1",
+        calibration=Calibration(
+            name="few", images=3, images_sha256=HASH, ranges_sha256=HASH, rule="mse"
+        ),
+        evidence=list(measured),
+    )
+
+
+def shown(*builds: Build) -> str:
+    manifest = EngineManifest(
+        name="street",
+        model=ModelCard(family="t", architecture={}, parameters=12_056_275, macs=20_000_000_000),
+        classes=ClassesSpec(names=["a", "b"], palette=[(0, 0, 0), (1, 1, 1)]),
+        input=InputSpec(height=64, width=96, mean=(0, 0, 0), std=(1, 1, 1)),
+        output=OutputSpec(height=16, width=24),
+        provenance=Provenance(
+            created_at="now", runtime_version="1", checkpoint_sha256=HASH, recipe_sha256=HASH
+        ),
+        builds=list(builds),
+    )
+    text = StringIO()
+    Console(file=text, width=120).print(evidence_table(manifest))
+    return text.getvalue()
+
+
+def test_every_build_is_shown_against_fp32() -> None:
+    text = shown(build("fp32", evidence(0.52, False)), build("int8", evidence(0.518, False, 0.52)))
+    assert "12,056,275 parameters, 20.00 GMACs" in text
+    row = next(line for line in text.splitlines() if "int8" in line)
+    cells = [cell.strip() for cell in row.strip("│").split("│")]
+    assert cells == ["int8 openvino", "12.3", "street val", "40", "51.80", "-0.20", "99.10%"]
+
+
+def test_figures_on_training_pictures_are_called_so() -> None:
+    assert "street val (seen in training)" in shown(build("fp32", evidence(0.9, True)))
+
+
+def test_a_build_that_was_not_measured_says_so() -> None:
+    assert "nothing" in shown(build("fp32"))
+
+
+def test_steps_are_told_as_they_end_or_as_done_before() -> None:
+    text = StringIO()
+    reporter = ConsoleReporter(Console(file=text, width=80))
+    with reporter.step("calibrate", parts=2) as advance:
+        advance()
+    reporter.skipped("export")
+    assert "calibrate" in text.getvalue()
+    assert "2/2" in text.getvalue()
+    assert "done before" in text.getvalue().splitlines()[-1]

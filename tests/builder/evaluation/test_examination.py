@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Tuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from runtime.builder.card import TrainingCard
+from runtime.builder.checkpoint import save_checkpoint
+from runtime.builder.evaluation import examination
+from runtime.builder.evaluation.examination import Examination, run_evaluate
+from runtime.cli import main
+from runtime.errors import EngineRefused, InvalidInput
+from runtime.manifest import ClassesSpec
+from tests.builder.scenes import NAMES, PALETTE, write_dataset
+from tests.builder.tiny_training import SPEC, network
+from tests.daemons import engine_folder
+from tests.engines import HEIGHT, WIDTH, small_manifest
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    return write_dataset(tmp_path / "scenes", train=2, val=2)
+
+
+def checkpoint(folder: Path, names: Tuple[str, ...] = NAMES) -> Path:
+    card = TrainingCard(
+        dataset="scenes",
+        pictures=1,
+        classes=ClassesSpec(names=list(names), palette=list(PALETTE)),
+        input=SPEC,
+        plan={},
+    )
+    save_checkpoint(folder / "net.pt", network(), card.model_dump(mode="json"))
+    return folder / "net.pt"
+
+
+@pytest.fixture
+def halves(tmp_path: Path) -> Path:
+    """One picture in the colours of the small engine's classes, a quarter of it mislabelled."""
+    classes = small_manifest().classes
+    folder = tmp_path / "halves"
+    for name in ("images", "labels"):
+        (folder / "val" / name).mkdir(parents=True)
+    description = {"name": "halves", "classes": classes.names, "palette": classes.palette}
+    (folder / "dataset.json").write_text(json.dumps(description), encoding="utf-8")
+    labels = np.zeros((HEIGHT, WIDTH), np.uint8)
+    labels[:, WIDTH // 2 :] = 1
+    image = np.array(classes.palette, np.uint8)[labels]
+    labels[: HEIGHT // 2, : WIDTH // 2] = 1
+    Image.fromarray(image).save(folder / "val" / "images" / "one.png")
+    Image.fromarray(labels).save(folder / "val" / "labels" / "one.png")
+    return folder
+
+
+def test_a_checkpoint_is_measured_on_the_chosen_pictures(dataset: Path, tmp_path: Path) -> None:
+    report = run_evaluate(Examination(checkpoint(tmp_path), dataset, device="cpu"), None)
+    one = run_evaluate(Examination(checkpoint(tmp_path), dataset, only="odd_*", device="cpu"), None)
+
+    assert (report.images, report.splits) == (2, ("val",))
+    assert one.images == 1
+
+
+def test_an_engine_is_measured_through_the_code_that_serves_it(
+    halves: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examination, "installed_backends", lambda: {"fake": "1"})
+    engine = engine_folder(tmp_path / "engine")
+
+    report = run_evaluate(Examination(engine, halves), tmp_path / "out")
+
+    assert report.pixel_accuracy == pytest.approx(0.75, abs=0.01)
+    assert report.iou["dark"] == pytest.approx(0.5, abs=0.02)
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["miou"] == report.miou
+    assert (tmp_path / "out" / "confusion.png").exists()
+
+
+def test_an_engine_that_does_not_run_here_is_refused(halves: Path, tmp_path: Path) -> None:
+    with pytest.raises(EngineRefused, match="no build"):
+        run_evaluate(Examination(engine_folder(tmp_path / "engine"), halves), None)
+
+
+def test_other_classes_are_refused(dataset: Path, tmp_path: Path) -> None:
+    stranger = checkpoint(tmp_path, names=("sky", "road", "house"))
+
+    with pytest.raises(InvalidInput, match="house but 'scenes' has sky, road, block"):
+        run_evaluate(Examination(stranger, dataset), None)
+
+
+def test_a_checkpoint_that_does_not_say_what_it_is_is_refused(
+    dataset: Path, tmp_path: Path
+) -> None:
+    save_checkpoint(tmp_path / "bare.pt", network(), {})
+
+    with pytest.raises(InvalidInput, match="does not say what it was trained for"):
+        run_evaluate(Examination(tmp_path / "bare.pt", dataset), None)
+
+
+def test_the_command_prints_every_class_and_the_mean(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", str(checkpoint(tmp_path)), str(dataset), "--device", "cpu"]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [*NAMES, "mIoU"]
+    assert "2 images of scenes (val)" in lines[-1]
