@@ -7,7 +7,7 @@ import pytest
 from runtime.builder.engine.recipe import Recipe, recipe_from_file, recipe_text
 from runtime.errors import InvalidConfig
 
-ENGINES = Path(__file__).resolve().parents[2] / "engines"
+ENGINES = Path(__file__).resolve().parents[3] / "engines"
 
 FULL = """
 name = "street"  # a comment

@@ -18,7 +18,7 @@ from tests.builder import two_ranks
 from tests.builder.scenes import write_dataset
 from tests.builder.tiny_training import network
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
 
 

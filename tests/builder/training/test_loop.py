@@ -19,7 +19,7 @@ from runtime.errors import BuildFailed, InvalidInput
 from tests.builder.scenes import write_dataset
 from tests.builder.tiny_training import SPEC, network, training
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
