@@ -7,6 +7,7 @@ model is a constant here; nothing is guessed from file names or from the graph.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Dict, Final, List, Optional, Tuple
 
@@ -20,8 +21,15 @@ FORMAT_VERSION: Final = 1
 MANIFEST_NAME = "manifest.json"
 
 Precision = Literal["fp32", "fp16", "int8"]
-BackendName = Literal["openvino", "tensorrt", "fake"]
+Resampling = Literal["bilinear", "area"]
+BackendName = Literal["openvino", "tensorrt", "tensorrt_rtx", "fake"]
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 Sha256 = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a name stays in the folder that it is looked up in."""
+    return "/" not in name and "\\" not in name and name not in ("", ".", "..")
 
 
 class _Record(BaseModel):
@@ -34,7 +42,8 @@ class InputSpec(_Record):
     """What the network expects of a picture; applied by preprocess/, identical in training.
 
     `mean`, `std` and `pad` are per channel in `colour_order` on the 0-255 scale. `letterbox` keeps
-    the aspect ratio and fills the rest with `pad`; `stretch` does not keep it.
+    the aspect ratio and fills the rest with `pad`; `stretch` does not keep it. `area` averages what
+    each pixel covers, where the picture is larger than its rectangle; see `preprocess.reference`.
     """
 
     height: int = Field(ge=32, le=8192)
@@ -43,6 +52,7 @@ class InputSpec(_Record):
     std: Tuple[float, float, float]
     colour_order: Literal["rgb", "bgr"] = "rgb"
     geometry: Literal["letterbox", "stretch"] = "letterbox"
+    resampling: Resampling = "bilinear"
     pad: Tuple[int, int, int] = (0, 0, 0)
 
     @field_validator("std")
@@ -124,7 +134,10 @@ class Calibration(_Record):
 class Build(_Record):
     """One artefact that one backend can run, with its evidence.
 
-    `device` and `compute_capability` are null for portable artefacts (ONNX), set for plans.
+    `device` and `compute_capability` are null for portable artefacts (ONNX), set for plans; the
+    device alone is null for a plan that runs on every GPU of its compute capability.
+    `evidence` was measured on this very artefact. `portable_evidence` is that of the portable build
+    whose numbers a plan was made from: what to expect of the plan, and no proof of it.
     """
 
     precision: Precision
@@ -138,12 +151,13 @@ class Build(_Record):
     compute_capability: Optional[str] = None
     calibration: Optional[Calibration] = None
     evidence: List[Evidence] = []
+    portable_evidence: List[Evidence] = []
     settings: Dict[str, Any] = {}
 
     @field_validator("artefact")
     @classmethod
     def _inside_the_folder(cls, name: str) -> str:
-        if "/" in name or "\\" in name or name in ("", ".", ".."):
+        if not is_plain_name(name):
             raise ValueError(f"artefact {name!r} is not a plain file name")
         return name
 
@@ -178,7 +192,11 @@ class Provenance(_Record):
 
 
 class EngineManifest(_Record):
-    """Everything serving needs to know about one engine folder."""
+    """Everything serving needs to know about one engine folder.
+
+    `plan_sources` are further files of the folder, with their hashes: they are no builds, as nothing
+    here runs them, but TensorRT plans are built from them.
+    """
 
     format_version: Literal[1] = FORMAT_VERSION
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
@@ -189,6 +207,15 @@ class EngineManifest(_Record):
     provenance: Provenance
     canary: Optional[Canary] = None
     builds: List[Build] = Field(min_length=1)
+    plan_sources: Dict[str, str] = {}
+
+    @field_validator("plan_sources")
+    @classmethod
+    def _plain_names_and_hashes(cls, sources: Dict[str, str]) -> Dict[str, str]:
+        for name, sha256 in sources.items():
+            if not is_plain_name(name) or not _SHA256.fullmatch(sha256):
+                raise ValueError(f"the plan source {name!r} is no file name with a hash")
+        return sources
 
     @model_validator(mode="after")
     def _consistent(self) -> EngineManifest:

@@ -26,10 +26,11 @@ LAYERS: Tuple[Tuple[str, ...], ...] = (
         "turns",
         "pace",
         "bilinear",
+        "area",
     ),
     ("config", "manifest", "geometry"),
     # Pictures and masks as bytes, artefacts on disk, numbers about the process and the device.
-    ("repository", "metrics", "jetson", "cuda"),
+    ("repository", "metrics", "jetson", "kernels", "cuda"),
     ("picture_header", "png", "codec", "masks", "formats", "result"),
     # What can be swapped, and the core that puts it together.
     ("sources", "preprocess", "postprocess", "backends"),

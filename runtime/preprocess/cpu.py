@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Dict, Final
+
 import cv2
 import numpy as np
 
 from runtime.geometry import Placement
-from runtime.manifest import InputSpec
+from runtime.manifest import InputSpec, Resampling
+from runtime.preprocess.reference import resampling_for
+
+_INTERPOLATION: Final[Dict[Resampling, int]] = {
+    "bilinear": cv2.INTER_LINEAR,
+    "area": cv2.INTER_AREA,
+}
 
 
 def resize_into(pixels: np.ndarray, out: np.ndarray, placement: Placement, spec: InputSpec) -> None:
@@ -26,9 +34,9 @@ def resize_into(pixels: np.ndarray, out: np.ndarray, placement: Placement, spec:
     if pixels.shape == shown.shape:
         np.copyto(shown, pixels)
     else:
-        cv2.resize(
-            pixels, (placement.width, placement.height), dst=shown, interpolation=cv2.INTER_LINEAR
-        )
+        resampling = resampling_for((pixels.shape[0], pixels.shape[1]), placement, spec)
+        size, method = (placement.width, placement.height), _INTERPOLATION[resampling]
+        cv2.resize(pixels, size, dst=shown, interpolation=method)
 
 
 def _pad_around(out: np.ndarray, placement: Placement, spec: InputSpec) -> None:

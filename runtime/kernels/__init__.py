@@ -1,0 +1,1 @@
+"""The CUDA kernels: their sources, the binaries made from them, and what launching one takes."""
