@@ -194,8 +194,8 @@ class Provenance(_Record):
 class EngineManifest(_Record):
     """Everything serving needs to know about one engine folder.
 
-    `plan_sources` are further files of the folder, with their hashes: they are no builds, as nothing
-    here runs them, but TensorRT plans are built from them.
+    `plan_sources` are further files of the folder, with their hashes: no builds, as nothing runs
+    them as they are, but TensorRT plans are built from them.
     """
 
     format_version: Literal[1] = FORMAT_VERSION

@@ -22,12 +22,16 @@ FLOAT_MODEL = "model.onnx"
 HALF_MODEL = "model.fp16.onnx"
 INT8_MODEL = "model.int8.onnx"
 INT8_HALF_MODEL = "model.int8.fp16.onnx"
+CALIBRATION_CACHE = "calibration.cache"
 CANARY_IMAGE = "canary.png"
 CANARY_LABELS = "canary.labels.png"
 BUILD_STATE = "build-state.json"
 
 FASTEST_FIRST: Tuple[Precision, ...] = ("int8", "fp16", "fp32")
-PREFERRED_BACKENDS = ("tensorrt", "openvino", "fake")
+PREFERRED_BACKENDS = ("tensorrt", "tensorrt_rtx", "openvino", "fake")
+PLAN_BACKENDS = ("tensorrt", "tensorrt_rtx")
+# What brings a backend, where that is not called like it: one for each major version of CUDA.
+_DISTRIBUTIONS = {"tensorrt_rtx": ("tensorrt_rtx", "tensorrt_rtx_cu13", "tensorrt_rtx_cu12")}
 _CHUNK = 1 << 20
 
 
@@ -48,8 +52,12 @@ class Machine:
 
 def installed_backends() -> Dict[str, str]:
     """Versions of the backends whose packages are installed; none of them is imported."""
-    versions = ((name, _installed_version(name)) for name in PREFERRED_BACKENDS)
-    return {name: version for name, version in versions if version is not None}
+    found = {
+        backend: [_installed_version(name) for name in _DISTRIBUTIONS.get(backend, (backend,))]
+        for backend in PREFERRED_BACKENDS
+    }
+    versions = ((backend, next(filter(None, some), None)) for backend, some in found.items())
+    return {backend: version for backend, version in versions if version is not None}
 
 
 def _installed_version(distribution: str) -> Optional[str]:
@@ -93,6 +101,11 @@ class EngineFolder:
         flag = "" if precision is None else f" --{precision}"
         return f"runtime build-engine --recipe {self.recipe}{flag}"
 
+    def plan_command(self, precision: Optional[str] = None) -> str:
+        """The command that builds this folder's TensorRT plans for the machine it is run on."""
+        flag = "" if precision is None else f" --{precision}"
+        return f"runtime build-engine --folder {self.path} --tensorrt{flag}"
+
     def path_of(self, build: Build) -> Path:
         """Where a build's artefact lies, unchecked."""
         return self.path / build.artefact
@@ -104,7 +117,9 @@ class EngineFolder:
             EngineRefused: it is missing, leads out of the folder, or has another size or hash.
         """
         path = self.path_of(build)
-        cure = f"Rebuild it with `{self.rebuild_command(build.precision)}`"
+        portable = build.compute_capability is None
+        command = self.rebuild_command if portable else self.plan_command
+        cure = f"Rebuild it with `{command(build.precision)}`"
         self._require_file(path, cure)
         size = path.stat().st_size
         if size != build.size:
@@ -113,6 +128,23 @@ class EngineFolder:
                 cure,
             )
         _require_hash(path, build.sha256, cure)
+        return path
+
+    def plan_source(self, name: str) -> Optional[Path]:
+        """A file that plans are built from, verified; None if the manifest does not know it.
+
+        Raises:
+            EngineRefused: it is missing, leads out of the folder, or has another hash.
+        """
+        for build in self.manifest.builds:
+            if build.artefact == name:
+                return self.verified(build)
+        if name not in self.manifest.plan_sources:
+            return None
+        path = self.path / name
+        cure = f"Rebuild it with `{self.rebuild_command()}`"
+        self._require_file(path, cure)
+        _require_hash(path, self.manifest.plan_sources[name], cure)
         return path
 
     def canary(self) -> Optional[Tuple[Path, Path]]:
@@ -232,15 +264,24 @@ def choose_build(folder: EngineFolder, machine: Machine, precision: Optional[str
         told = "; ".join(f"{build} {reason}" for build, reason in reasons.items())
         raise EngineRefused(
             f"no build of engine {folder.manifest.name!r} fits this machine: {told}",
-            f"Build one here with `{folder.rebuild_command(precision)}`",
+            f"Build one here with `{_command_for(folder, machine, precision)}`",
         )
     return min(
         fitting,
         key=lambda b: (
             PREFERRED_BACKENDS.index(b.backend),
             FASTEST_FIRST.index(b.precision),
+            # A DLA is there to spare the GPU, and slower.
+            b.settings.get("dla_core") is not None,
         ),
     )
+
+
+def _command_for(folder: EngineFolder, machine: Machine, precision: Optional[str]) -> str:
+    """What makes a build that this machine can run: a device with TensorRT needs nothing else."""
+    if machine.compute_capability is not None and set(PLAN_BACKENDS) & set(machine.backends):
+        return folder.plan_command(precision)
+    return folder.rebuild_command(precision)
 
 
 def _misfit(build: Build, machine: Machine, precision: Optional[str]) -> Optional[str]:
@@ -260,6 +301,6 @@ def _foreign(plan: Build, machine: Machine) -> Optional[str]:
     if plan.compute_capability != machine.compute_capability:
         there = machine.compute_capability or "no GPU"
         return f"is for compute capability {plan.compute_capability}, here is {there}"
-    if plan.device != machine.device:
+    if plan.device not in (None, machine.device):
         return f"is for {plan.device}, here is {machine.device}"
     return None

@@ -156,6 +156,52 @@ def test_a_foreign_plan_is_refused_and_both_sides_are_named(
     assert "--int8" in refused.value.cure
 
 
+def test_a_device_with_tensorrt_is_told_to_build_a_plan_and_others_to_use_the_recipe(
+    tmp_path: Path,
+) -> None:
+    folder = engine(tmp_path / "street", [portable("int8", artefact="xavier.plan", **PLAN)])
+    with pytest.raises(EngineRefused) as refused:
+        choose_build(folder, Machine({"tensorrt": "10.3"}, "Orin", "8.7"))
+    assert f"runtime build-engine --folder {folder.path} --tensorrt`" in refused.value.cure
+    with pytest.raises(EngineRefused) as refused:
+        choose_build(folder, LAPTOP)
+    assert f"runtime build-engine --recipe {folder.recipe}`" in refused.value.cure
+
+
+def test_a_plan_without_a_device_runs_on_every_gpu_of_its_capability(tmp_path: Path) -> None:
+    plan = {"backend": "tensorrt_rtx", "backend_version": "1.7", "compute_capability": "8.9"}
+    folder = engine(tmp_path / "street", [portable("fp16", artefact="sm89.plan", **plan)])
+    for device in ("RTX 4090", "L4"):
+        machine = Machine({"tensorrt_rtx": "1.7"}, device, "8.9")
+        assert choose_build(folder, machine).artefact == "sm89.plan"
+    with pytest.raises(EngineRefused, match=r"capability 8\.9, here is 8\.6"):
+        choose_build(folder, Machine({"tensorrt_rtx": "1.7"}, "RTX 3060", "8.6"))
+
+
+def test_the_gpu_comes_before_the_dla(tmp_path: Path) -> None:
+    dla = portable("fp16", artefact="dla.plan", settings={"dla_core": 0}, **PLAN)
+    folder = engine(tmp_path / "street", [dla, portable("fp16", artefact="xavier.plan", **PLAN)])
+    assert choose_build(folder, XAVIER).artefact == "xavier.plan"
+
+
+def test_what_plans_are_built_from_is_verified_like_builds(tmp_path: Path) -> None:
+    folder = engine(tmp_path / "street", [portable()])
+    content = b"the twin"
+    sources = {"model.int8.fp16.onnx": hashlib.sha256(content).hexdigest()}
+    manifest = folder.manifest.model_copy(update={"plan_sources": sources})
+    folder.manifest_path.write_text(manifest_text(manifest), encoding="utf-8")
+    fresh = EngineFolder(folder.path)
+    with pytest.raises(EngineRefused, match="does not exist"):
+        fresh.plan_source("model.int8.fp16.onnx")
+    path = folder.path / "model.int8.fp16.onnx"
+    path.write_bytes(content)
+    assert fresh.plan_source("model.int8.fp16.onnx") == path
+    assert fresh.plan_source("model.onnx") is None
+    path.write_bytes(b"another one")
+    with pytest.raises(EngineRefused, match="hash"):
+        fresh.plan_source("model.int8.fp16.onnx")
+
+
 def test_portable_builds_run_on_any_version(tmp_path: Path) -> None:
     folder = engine(tmp_path / "street", [portable(backend_version="2024.4")])
     assert choose_build(folder, LAPTOP).backend == "openvino"

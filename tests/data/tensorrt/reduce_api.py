@@ -23,7 +23,13 @@ RELEASES = {
 CLASSES = (
     "Builder",
     "BuilderFlag",
+    "DataType",
+    "DeviceType",
+    "EngineInspector",
+    "ExecutionContextAllocationStrategy",
     "IBuilderConfig",
+    "ICudaEngine",
+    "IExecutionContext",
     "IHostMemory",
     "ILayer",
     "INetworkDefinition",
@@ -32,13 +38,17 @@ CLASSES = (
     "IResizeLayer",
     "ITensor",
     "ITimingCache",
+    "LayerInformationFormat",
     "LayerType",
     "MemoryPoolType",
     "NetworkDefinitionCreationFlag",
     "OnnxParser",
     "ParserError",
     "ProfilingVerbosity",
+    "Runtime",
     "Severity",
+    "TensorIOMode",
+    "TensorLocation",
 )
 
 
