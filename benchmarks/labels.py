@@ -25,9 +25,10 @@ from benchmarks.raw_engine import with_head
 from runtime.backends import open_engine
 from runtime.codec import ImageLimits, decode_image
 from runtime.frame import Frame
+from runtime.machine import this_machine
 from runtime.postprocess.cpu import LabelUpsampler
 from runtime.postprocess.reference import labels_from_logits
-from runtime.repository import EngineFolder, Machine, choose_build, installed_backends
+from runtime.repository import EngineFolder, choose_build
 from runtime.segmenter import Segmenter
 
 LIMITS = ImageLimits(max_bytes=1 << 26, max_pixels=1 << 26)
@@ -129,7 +130,7 @@ def engine_cases(folder: Path, images: Path, pictures: int) -> List[Case]:
     """What an engine says about the first pictures of a folder."""
     engine_folder = EngineFolder(folder)
     manifest = engine_folder.manifest
-    build = choose_build(engine_folder, Machine(installed_backends()))
+    build = choose_build(engine_folder, this_machine())
     logits = []
     with open_engine(manifest, build, engine_folder.verified(build), "latency") as engine:
         segmenter = Segmenter(manifest, engine.slots[0])

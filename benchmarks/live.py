@@ -20,8 +20,9 @@ from benchmarks.ratios import interleaved, show
 from benchmarks.raw_engine import RawEngine
 from runtime.backends import open_engine
 from runtime.config import StreamSettings
+from runtime.machine import this_machine
 from runtime.metrics import Metrics
-from runtime.repository import EngineFolder, Machine, choose_build, installed_backends
+from runtime.repository import EngineFolder, choose_build
 from runtime.segmenter import Segmenter
 from runtime.stream import Stream
 from runtime.worker import Worker
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0)
     arguments = parser.parse_args()
     folder = EngineFolder(arguments.engine)
-    build = choose_build(folder, Machine(installed_backends()), None)
+    build = choose_build(folder, this_machine(), None)
     artefact, spec = folder.verified(build), folder.manifest.input
     raw = RawEngine(folder.manifest, build, artefact, "throughput")
     raw.use_picture(cv2.resize(_first_frame(arguments.videos[0]), (spec.width, spec.height)))

@@ -25,7 +25,8 @@ from benchmarks.ratios import Row, interleaved, show
 from benchmarks.raw_engine import RawEngine
 from runtime.backends import Mode
 from runtime.codec import ImageLimits, decode_image
-from runtime.repository import EngineFolder, Machine, choose_build, installed_backends
+from runtime.machine import this_machine
+from runtime.repository import EngineFolder, choose_build
 
 CLIENTS: Dict[Mode, Tuple[int, ...]] = {"throughput": (4, 8), "latency": (1,)}
 """Connections that are tried in each mode."""
@@ -57,7 +58,7 @@ def main() -> None:
 def raw_engine(folder: Path, mode: Mode, picture: Path) -> RawEngine:
     """The engine that the daemon would choose, with its head in the graph."""
     engine = EngineFolder(folder)
-    build = choose_build(engine, Machine(installed_backends()), None)
+    build = choose_build(engine, this_machine(), None)
     raw = RawEngine(engine.manifest, build, engine.verified(build), mode)
     spec = engine.manifest.input
     pixels = decode_image(picture.read_bytes(), ImageLimits(1 << 25, 1 << 26))

@@ -29,9 +29,10 @@ from runtime.frame import Frame
 from runtime.health import Health, KnownPicture
 from runtime.http_server import HttpServer
 from runtime.labels import LabelMap
+from runtime.machine import Machine
 from runtime.metrics import Metrics
 from runtime.png import ids_from_png
-from runtime.repository import EngineFolder, Machine, choose_build, installed_backends
+from runtime.repository import EngineFolder, choose_build
 from runtime.segmenter import Segmenter
 from runtime.signals import StopSignals
 from runtime.stream import Stream
@@ -168,11 +169,6 @@ class Daemon:
         if self._health is not None and fault is None:
             self._health.drain()
         self._told.put(fault)
-
-
-def this_machine() -> Machine:
-    """What can run engines here."""
-    return Machine(backends=installed_backends())
 
 
 def log_to_stderr(level: str) -> None:

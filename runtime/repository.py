@@ -7,13 +7,12 @@ the manifest says; everything else is refused with the command that rebuilds it.
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from runtime.errors import EngineRefused, OutputFailed
+from runtime.machine import Machine
 from runtime.manifest import MANIFEST_NAME, Build, EngineManifest, Precision, manifest_from_file
 from runtime.whole_file import whole_file
 
@@ -30,41 +29,7 @@ BUILD_STATE = "build-state.json"
 FASTEST_FIRST: Tuple[Precision, ...] = ("int8", "fp16", "fp32")
 PREFERRED_BACKENDS = ("tensorrt", "tensorrt_rtx", "openvino", "fake")
 PLAN_BACKENDS = ("tensorrt", "tensorrt_rtx")
-# What brings a backend, where that is not called like it: one for each major version of CUDA.
-_DISTRIBUTIONS = {"tensorrt_rtx": ("tensorrt_rtx", "tensorrt_rtx_cu13", "tensorrt_rtx_cu12")}
 _CHUNK = 1 << 20
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What can run engines here.
-
-    Attributes:
-        backends: version by name of each backend that is installed.
-        device: the GPU's name; None without one.
-        compute_capability: of that GPU, such as "7.2".
-    """
-
-    backends: Mapping[str, str] = field(default_factory=dict)
-    device: Optional[str] = None
-    compute_capability: Optional[str] = None
-
-
-def installed_backends() -> Dict[str, str]:
-    """Versions of the backends whose packages are installed; none of them is imported."""
-    found = {
-        backend: [_installed_version(name) for name in _DISTRIBUTIONS.get(backend, (backend,))]
-        for backend in PREFERRED_BACKENDS
-    }
-    versions = ((backend, next(filter(None, some), None)) for backend, some in found.items())
-    return {backend: version for backend, version in versions if version is not None}
-
-
-def _installed_version(distribution: str) -> Optional[str]:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 class EngineFolder:

@@ -30,7 +30,7 @@ import json, sys
 from runtime.config import load_settings
 from runtime.daemon import Daemon, log_to_stderr
 from runtime.errors import RuntimeFault
-from runtime.repository import Machine
+from runtime.machine import Machine
 {preparation}
 log_to_stderr("info")
 settings = load_settings(json.loads(sys.argv[1]), environ={{}})

@@ -18,6 +18,8 @@ LAYERS: Tuple[Tuple[str, ...], ...] = (
     (
         "errors",
         "whole_file",
+        "cuda_driver",
+        "machine",
         "frame",
         "labels",
         "mailbox",

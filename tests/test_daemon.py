@@ -16,7 +16,7 @@ import pytest
 from runtime.config import load_settings
 from runtime.daemon import Daemon
 from runtime.errors import RuntimeFault
-from runtime.repository import Machine
+from runtime.machine import Machine
 from tests.daemons import (
     RUNS_BEFORE_SERVING,
     DaemonProcess,

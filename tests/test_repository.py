@@ -6,7 +6,9 @@ from typing import Any, Dict, List
 
 import pytest
 
+from runtime.cuda_driver import Gpu
 from runtime.errors import EngineRefused, OutputFailed
+from runtime.machine import Machine
 from runtime.manifest import (
     Build,
     Canary,
@@ -20,10 +22,8 @@ from runtime.manifest import (
 )
 from runtime.repository import (
     EngineFolder,
-    Machine,
     Repository,
     choose_build,
-    installed_backends,
 )
 
 HASH = "0" * 64
@@ -33,7 +33,7 @@ PLAN: Dict[str, Any] = {
     "device": "Xavier",
     "compute_capability": "7.2",
 }
-XAVIER = Machine({"tensorrt": "8.5.2"}, device="Xavier", compute_capability="7.2")
+XAVIER = Machine({"tensorrt": "8.5.2"}, Gpu("Xavier", "7.2"))
 LAPTOP = Machine({"openvino": "2026.4"})
 
 
@@ -141,10 +141,10 @@ def test_the_fastest_build_that_fits_is_chosen(tmp_path: Path) -> None:
     ("machine", "told"),
     [
         (Machine({}), "needs tensorrt, which is not installed"),
-        (Machine({"tensorrt": "10.3"}, "Xavier", "7.2"), "8.5.2, here is 10.3"),
-        (Machine({"tensorrt": "8.5.2"}, "Orin", "8.7"), "capability 7.2, here is 8.7"),
+        (Machine({"tensorrt": "10.3"}, Gpu("Xavier", "7.2")), "8.5.2, here is 10.3"),
+        (Machine({"tensorrt": "8.5.2"}, Gpu("Orin", "8.7")), "capability 7.2, here is 8.7"),
         (Machine({"tensorrt": "8.5.2"}), "here is no GPU"),
-        (Machine({"tensorrt": "8.5.2"}, "Other", "7.2"), "is for Xavier, here is Other"),
+        (Machine({"tensorrt": "8.5.2"}, Gpu("Other", "7.2")), "is for Xavier, here is Other"),
     ],
 )
 def test_a_foreign_plan_is_refused_and_both_sides_are_named(
@@ -161,7 +161,7 @@ def test_a_device_with_tensorrt_is_told_to_build_a_plan_and_others_to_use_the_re
 ) -> None:
     folder = engine(tmp_path / "street", [portable("int8", artefact="xavier.plan", **PLAN)])
     with pytest.raises(EngineRefused) as refused:
-        choose_build(folder, Machine({"tensorrt": "10.3"}, "Orin", "8.7"))
+        choose_build(folder, Machine({"tensorrt": "10.3"}, Gpu("Orin", "8.7")))
     assert f"runtime build-engine --folder {folder.path} --tensorrt`" in refused.value.cure
     with pytest.raises(EngineRefused) as refused:
         choose_build(folder, LAPTOP)
@@ -172,10 +172,10 @@ def test_a_plan_without_a_device_runs_on_every_gpu_of_its_capability(tmp_path: P
     plan = {"backend": "tensorrt_rtx", "backend_version": "1.7", "compute_capability": "8.9"}
     folder = engine(tmp_path / "street", [portable("fp16", artefact="sm89.plan", **plan)])
     for device in ("RTX 4090", "L4"):
-        machine = Machine({"tensorrt_rtx": "1.7"}, device, "8.9")
+        machine = Machine({"tensorrt_rtx": "1.7"}, Gpu(device, "8.9"))
         assert choose_build(folder, machine).artefact == "sm89.plan"
     with pytest.raises(EngineRefused, match=r"capability 8\.9, here is 8\.6"):
-        choose_build(folder, Machine({"tensorrt_rtx": "1.7"}, "RTX 3060", "8.6"))
+        choose_build(folder, Machine({"tensorrt_rtx": "1.7"}, Gpu("RTX 3060", "8.6")))
 
 
 def test_the_gpu_comes_before_the_dla(tmp_path: Path) -> None:
@@ -215,10 +215,6 @@ def test_a_repository_lists_what_was_built(tmp_path: Path) -> None:
     assert repository.folder("street").manifest.name == "street"
     with pytest.raises(EngineRefused, match=r"'only-a-recipe'.*there are: street"):
         repository.folder("only-a-recipe")
-
-
-def test_installed_backends_have_versions() -> None:
-    assert all(version for version in installed_backends().values())
 
 
 def test_a_file_is_written_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:

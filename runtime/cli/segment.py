@@ -54,15 +54,16 @@ def run(arguments: Namespace) -> None:
     """
     from runtime.backends import open_engine
     from runtime.formats import EncodeOptions
+    from runtime.machine import this_machine
     from runtime.offline import OfflineOptions, segment_path
     from runtime.offline.progress import console_progress
-    from runtime.repository import EngineFolder, Machine, choose_build, installed_backends
+    from runtime.repository import EngineFolder, choose_build
     from runtime.segmenter import Segmenter
 
     encode = EncodeOptions(opacity=arguments.opacity, quality=arguments.quality)
     options = OfflineOptions(encode, arguments.label_maps, arguments.overwrite)
     folder = EngineFolder(arguments.engine)
-    build = choose_build(folder, Machine(installed_backends()), arguments.precision)
+    build = choose_build(folder, this_machine(), arguments.precision)
     manifest, artefact = folder.manifest, folder.verified(build)
     with open_engine(manifest, build, artefact) as engine, console_progress() as progress:
         segmenters = [Segmenter(manifest, slot) for slot in engine.slots]

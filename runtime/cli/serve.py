@@ -56,7 +56,8 @@ def run(arguments: Namespace) -> None:
     if arguments.validate:
         _show(settings)
         return
-    from runtime.daemon import Daemon, log_to_stderr, this_machine
+    from runtime.daemon import Daemon, log_to_stderr
+    from runtime.machine import this_machine
 
     log_to_stderr(settings.log_level)
     Daemon(settings, this_machine()).run()

@@ -14,6 +14,7 @@ from runtime.builder.engine.evidence import REFERENCE
 from runtime.builder.engine.order import BuildOrder
 from runtime.builder.quantization.calibrate import RangeTable, table_sha256
 from runtime.errors import EngineRefused
+from runtime.machine import installed_backends
 from runtime.manifest import (
     BackendName,
     Build,
@@ -34,7 +35,6 @@ from runtime.repository import (
     HALF_MODEL,
     INT8_MODEL,
     EngineFolder,
-    installed_backends,
     sha256_of,
 )
 

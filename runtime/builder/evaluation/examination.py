@@ -21,7 +21,8 @@ from runtime.builder.training.devices import joined
 from runtime.errors import InvalidInput
 from runtime.frame import Frame
 from runtime.labels import Classes
-from runtime.repository import EngineFolder, Machine, choose_build, installed_backends
+from runtime.machine import this_machine
+from runtime.repository import EngineFolder, choose_build
 from runtime.segmenter import Segmenter
 
 
@@ -81,7 +82,7 @@ def _engine(examination: Examination, dataset: SegmentationDataset) -> Iterator[
     folder = EngineFolder(examination.subject)
     manifest = folder.manifest
     _require_same_classes(manifest.classes.to_classes(), dataset)
-    build = choose_build(folder, Machine(installed_backends()), examination.precision)
+    build = choose_build(folder, this_machine(), examination.precision)
     with open_engine(manifest, build, folder.verified(build), mode="latency") as engine:
         segmenter = Segmenter(manifest, engine.slots[0])
 

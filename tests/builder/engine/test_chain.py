@@ -24,9 +24,10 @@ from runtime.builder.layouts import open_dataset
 from runtime.builder.quantization.placement import QuantizationOptions
 from runtime.builder.quantization.quantize import int8_from_float
 from runtime.errors import BuildFailed, InvalidInput
+from runtime.machine import this_machine
 from runtime.manifest import ClassesSpec
 from runtime.png import ids_from_png
-from runtime.repository import EngineFolder, Machine, choose_build, installed_backends
+from runtime.repository import EngineFolder, choose_build
 from runtime.segmenter import Segmenter
 from tests.builder.networks import narrow, randomised, stretched, textured_dataset
 
@@ -100,7 +101,7 @@ def engine_of(home: Path) -> EngineFolder:
 
 def test_a_build_can_be_served_and_gives_the_known_answer(built: Path) -> None:
     folder = engine_of(built)
-    build = choose_build(folder, Machine(installed_backends()))
+    build = choose_build(folder, this_machine())
     assert build.precision == "int8"
     manifest, known = folder.manifest, folder.canary()
     assert known is not None

@@ -14,6 +14,7 @@ from runtime.builder.evaluation import examination
 from runtime.builder.evaluation.examination import Examination, run_evaluate
 from runtime.cli import main
 from runtime.errors import EngineRefused, InvalidInput
+from runtime.machine import Machine
 from runtime.manifest import ClassesSpec
 from tests.builder.scenes import NAMES, PALETTE, write_dataset
 from tests.builder.tiny_training import SPEC, network
@@ -67,7 +68,7 @@ def test_a_checkpoint_is_measured_on_the_chosen_pictures(dataset: Path, tmp_path
 def test_an_engine_is_measured_through_the_code_that_serves_it(
     halves: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(examination, "installed_backends", lambda: {"fake": "1"})
+    monkeypatch.setattr(examination, "this_machine", lambda: Machine({"fake": "1"}))
     engine = engine_folder(tmp_path / "engine")
 
     report = run_evaluate(Examination(engine, halves), tmp_path / "out")
