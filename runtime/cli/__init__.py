@@ -12,7 +12,7 @@ from typing import Dict, List, Optional
 from typing_extensions import Protocol
 
 from runtime import __version__
-from runtime.cli import build_engine, evaluate, prune, segment, serve, train, version
+from runtime.cli import build_engine, evaluate, inspect, prune, segment, serve, study, train, version
 from runtime.errors import EngineRefused, InvalidConfig, InvalidInput, RuntimeFault
 
 
@@ -34,7 +34,9 @@ COMMANDS: Dict[str, Command] = {
     "train": train,
     "evaluate": evaluate,
     "prune": prune,
+    "study": study,
     "build-engine": build_engine,
+    "inspect": inspect,
     "version": version,
 }
 FAILED, NOT_AS_ASKED, INTERRUPTED = 1, 2, 130

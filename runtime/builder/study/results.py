@@ -39,11 +39,11 @@ class Training(_Record):
 
     Attributes:
         steps: optimiser steps of this training, those before a rewinding point not counted.
-        seconds: the processor time that they took.
+        seconds: the processor time that they took; None where it was not written down.
     """
 
     steps: int = Field(ge=0)
-    seconds: float = Field(ge=0)
+    seconds: Optional[float] = Field(default=None, ge=0)
 
 
 class StudiedModel(_Record):

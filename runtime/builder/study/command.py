@@ -1,0 +1,69 @@
+"""`runtime study`: from a recipe to results, as far as they are not there yet."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from rich.console import Console
+
+from runtime.builder.study.graph import graph_of
+from runtime.builder.study.narration import ConsoleAudience, progress_on, steps_table
+from runtime.builder.study.preparation import prepared_study
+from runtime.builder.study.recipe import recipe_from_file
+from runtime.builder.study.runner import Runner, only_study_in
+from runtime.builder.study.store import StepStore
+from runtime.errors import BuildFailed, InvalidInput
+
+
+@dataclass(frozen=True)
+class StudyOrder:
+    """One call of `runtime study`.
+
+    Attributes:
+        recipe: its file.
+        out: folder of the study; what was done there is not done again.
+        jobs: steps at a time.
+        data: folder of the dataset, instead of the recipe's.
+        dry_run: show the steps and do none.
+    """
+
+    recipe: Path
+    out: Path
+    jobs: int = 1
+    data: Optional[Path] = None
+    dry_run: bool = False
+
+
+def run_study(order: StudyOrder) -> None:
+    """Does all steps of the study that are not done.
+
+    Raises:
+        InvalidConfig: the recipe or a plan contradicts itself.
+        InvalidInput: the dataset or a checkpoint cannot be used.
+        BuildFailed: steps failed, or another process runs this study.
+    """
+    if order.jobs < 1:
+        raise InvalidInput(f"--jobs is {order.jobs}", "Give a whole number from 1 up")
+    recipe = recipe_from_file(order.recipe)
+    study = prepared_study(recipe, order.recipe.parent, order.data)
+    graph = graph_of(study)
+    store = StepStore(order.out, graph.steps)
+    if order.dry_run:
+        Console(file=sys.stdout).print(steps_table(graph.steps, store))
+        return
+    order.out.mkdir(parents=True, exist_ok=True)
+    console = Console(stderr=True)
+    with only_study_in(order.out) as lock, progress_on(console) as progress:
+        audience = ConsoleAudience(console, progress)
+        with Runner(graph.steps, store, order.jobs, audience, lock) as runner:
+            runner.run()
+    if runner.failures:
+        left = sum(store.done(step) is None for step in graph.steps.values())
+        raise BuildFailed(
+            f"{len(runner.failures)} steps failed ({', '.join(runner.failures)}), and "
+            f"{left - len(runner.failures)} wait for them",
+            "Read their logs, remove the cause and run the study again: what is done stays",
+        )

@@ -1,0 +1,108 @@
+"""What is told of a study: the table of its steps, and a line for each that runs."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Mapping
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from runtime.builder.study.step import Step
+from runtime.builder.study.store import StepStore
+from runtime.builder.training.progress import LOG_NAME as TRAINING_LOG
+
+READ_AT_END = 2048
+
+
+@dataclass(frozen=True)
+class _Shown:
+    task: TaskID
+    folder: Path
+    since: float
+
+
+class ConsoleAudience:
+    """Lines of what begins and ends, and below them, on a terminal, what runs now.
+
+    Args:
+        console: where to write.
+        progress: shown by the caller while the study runs.
+    """
+
+    def __init__(self, console: Console, progress: Progress) -> None:
+        self._console = console
+        self._progress = progress
+        self._shown: Dict[str, _Shown] = {}
+
+    def started(self, step: Step, folder: Path) -> None:
+        """See `Audience`."""
+        task = self._progress.add_task(step.name, told="")
+        self._shown[step.name] = _Shown(task, folder, time.monotonic())
+        self._say(f"start  {step.name}  ({folder.name})")
+
+    def finished(self, step: Step) -> None:
+        """See `Audience`."""
+        self._say(f"done   {step.name}  after {self._end(step):.0f} s")
+
+    def failed(self, step: Step, reason: str) -> None:
+        """See `Audience`."""
+        log = self._shown[step.name].folder
+        self._say(f"FAILED {step.name}  after {self._end(step):.0f} s: {reason} (log in {log})")
+
+    def look(self) -> None:
+        """See `Audience`."""
+        for shown in self._shown.values():
+            self._progress.update(shown.task, told=_training_told(shown.folder))
+
+    def _end(self, step: Step) -> float:
+        shown = self._shown.pop(step.name)
+        self._progress.remove_task(shown.task)
+        return time.monotonic() - shown.since
+
+    def _say(self, text: str) -> None:
+        self._console.print(
+            f"{time.strftime('%H:%M:%S')} {text}", highlight=False, markup=False, soft_wrap=True
+        )
+
+
+def progress_on(console: Console) -> Progress:
+    """A line for each running step, of which nothing stays when it ends."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TextColumn("{task.fields[told]}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def steps_table(steps: Mapping[str, Step], store: StepStore) -> Table:
+    """Every step with its state and what it depends on."""
+    table = Table(title="steps of the study")
+    for heading in ("step", "state", "key", "after"):
+        table.add_column(heading, overflow="fold")
+    for step in steps.values():
+        key = store.key(step)
+        state = "to do" if store.done(step) is None else "done"
+        table.add_row(step.name, state, "" if key is None else key[:12], "\n".join(step.after))
+    return table
+
+
+def _training_told(folder: Path) -> str:
+    """The latest line of a training's log, if the step is one and has written any."""
+    path = folder / TRAINING_LOG
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - READ_AT_END))
+        lines = [line for line in file.read().split(b"\n")[:-1] if line.startswith(b"{")]
+    told = json.loads(lines[-1]) if lines else {}
+    words = [f"{name} {told[name]:.4g}" for name in ("step", "loss", "miou") if name in told]
+    return "  ".join(words)

@@ -1,0 +1,117 @@
+"""The steps that prune and train: whole networks, plans, tickets, and what tickets grow into."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, Optional, Tuple
+
+from runtime.builder.card import card_of
+from runtime.builder.checkpoint import load_checkpoint, save_checkpoint
+from runtime.builder.layouts import open_dataset
+from runtime.builder.pruning.command import PruneJob, run_prune
+from runtime.builder.pruning.recalibration import recalibrate
+from runtime.builder.pruning.request import PruningRequest
+from runtime.builder.pruning.ticket_files import ticket_beside
+from runtime.builder.pruning.tickets import settings_for
+from runtime.builder.study.clock import SpentTime
+from runtime.builder.study.graph import (
+    PLAN_NAME,
+    START_NAME,
+    START_PLAN_NAME,
+    START_TICKET_NAME,
+)
+from runtime.builder.study.recipe import CalibrationChoice
+from runtime.builder.study.step import Job
+from runtime.builder.training.batches import steps_per_epoch
+from runtime.builder.training.command import CHECKPOINT_NAME, TrainingOptions, run_train
+from runtime.builder.training.plan import PATHS, TrainingPlan, pictures
+from runtime.builder.training.state import STATE_NAME
+from runtime.errors import InvalidInput
+
+Made = Tuple[Tuple[str, ...], Dict[str, Any]]
+"""Paths of what a step made, within its folder, and what it found out."""
+
+
+def train(job: Job, folder: Path) -> Made:
+    """Trains to the end in the step's folder, or takes what is trained there already.
+
+    Raises:
+        RuntimeFault: as `run_train`; or the folder holds a network of another plan.
+    """
+    plan = _plan(job)
+    kept: Optional[int] = job.parameters["keep_step"]
+    outputs = (CHECKPOINT_NAME,) if kept is None else (CHECKPOINT_NAME, f"step-{kept}.pt")
+    spent = SpentTime(folder)
+    if all((folder / name).is_file() for name in outputs):
+        _require_trained_by(plan, folder / CHECKPOINT_NAME)
+    else:
+        with spent:
+            options = TrainingOptions(measure_every=plan.settings.epochs, keep_step=kept)
+            run_train(plan, folder, options)
+    (folder / STATE_NAME).unlink(missing_ok=True)
+    return outputs, {"steps": _steps(plan), "seconds": spent.seconds()}
+
+
+def plan(job: Job, folder: Path) -> Made:
+    """Decides which channels stay."""
+    decision = PruningRequest.model_validate(job.parameters["request"])
+    run_prune(PruneJob(job.inputs["checkpoint"], folder / PLAN_NAME, decision, plan_only=True))
+    return (PLAN_NAME,), {}
+
+
+def cut(job: Job, folder: Path) -> Made:
+    """Prunes by a plan, and prepares the arm's training."""
+    arm = job.parameters["arm"]
+    out = folder / START_NAME
+    run_prune(
+        PruneJob(
+            checkpoint=job.inputs["checkpoint"],
+            out=out,
+            decision=job.inputs["plan"],
+            arm=None if arm == "none" else arm,
+            rewind=job.inputs.get("early"),
+            seed=job.parameters["seed"],
+        )
+    )
+    if arm != "none":
+        return (START_NAME, START_PLAN_NAME, START_TICKET_NAME), {}
+    _measure_norms(job, out)
+    return (START_NAME, START_PLAN_NAME), {}
+
+
+def _measure_norms(job: Job, path: Path) -> None:
+    checkpoint = load_checkpoint(path)
+    chosen = CalibrationChoice.model_validate(job.how["calibration"])
+    learnt = chosen.of(open_dataset(Path(job.how["dataset"])))
+    images = [picture.image for picture in learnt.pictures]
+    recalibrate(checkpoint.model, images, card_of(checkpoint).input)
+    save_checkpoint(path, checkpoint.model, checkpoint.metadata)
+
+
+def _plan(job: Job) -> TrainingPlan:
+    paths = {name: job.inputs[name] for name in PATHS & job.inputs.keys()}
+    values = {**job.parameters["plan"], **paths, "dataset": job.how["dataset"]}
+    return TrainingPlan.model_validate(values)
+
+
+def _require_trained_by(plan: TrainingPlan, path: Path) -> None:
+    """Takes a finished training only if it followed this very plan on as many pictures."""
+    card = card_of(load_checkpoint(path))
+    learnt, _ = pictures(plan)
+    ticket = None if plan.init is None else ticket_beside(plan.init)
+    settings = plan.settings if ticket is None else settings_for(ticket.record.arm, plan.settings)
+    followed = plan.model_copy(update={"settings": settings})
+    expected = (followed.model_dump(mode="json", exclude=PATHS), learnt.name, len(learnt))
+    if (card.plan, card.dataset, card.pictures) != expected:
+        raise InvalidInput(
+            f"{path} was trained by another plan or on other pictures than this step's",
+            "Remove it, and the step is done anew",
+        )
+
+
+def _steps(plan: TrainingPlan) -> int:
+    """Optimiser steps of the training, without those before a ticket's."""
+    learnt, _ = pictures(plan)
+    whole = plan.settings.epochs * steps_per_epoch(len(learnt), plan.settings.batch)
+    ticket = None if plan.init is None else ticket_beside(plan.init)
+    return whole if ticket is None else whole - ticket.record.step
