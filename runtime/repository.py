@@ -106,10 +106,18 @@ class EngineFolder:
                 return self.verified(build)
         if name not in self.manifest.plan_sources:
             return None
+        return self.verified_file(name, self.manifest.plan_sources[name])
+
+    def verified_file(self, name: str, sha256: str) -> Path:
+        """The path of a file that has a known hash.
+
+        Raises:
+            EngineRefused: it is missing, leads out of the folder, or has another hash.
+        """
         path = self.path / name
         cure = f"Rebuild it with `{self.rebuild_command()}`"
         self._require_file(path, cure)
-        _require_hash(path, self.manifest.plan_sources[name], cure)
+        _require_hash(path, sha256, cure)
         return path
 
     def canary(self) -> Optional[Tuple[Path, Path]]:
@@ -121,12 +129,8 @@ class EngineFolder:
         canary = self.manifest.canary
         if canary is None:
             return None
-        cure = f"Rebuild it with `{self.rebuild_command()}`"
-        paths = (self.path / canary.image, self.path / canary.labels)
-        for path, sha256 in zip(paths, (canary.image_sha256, canary.labels_sha256)):
-            self._require_file(path, cure)
-            _require_hash(path, sha256, cure)
-        return paths
+        image = self.verified_file(canary.image, canary.image_sha256)
+        return image, self.verified_file(canary.labels, canary.labels_sha256)
 
     def write(self, name: str, content: bytes) -> Path:
         """Writes a file that is there whole or not at all, and returns its path.
@@ -220,7 +224,7 @@ def choose_build(folder: EngineFolder, machine: Machine, precision: Optional[str
     reasons: Dict[str, str] = {}
     fitting: List[Build] = []
     for build in folder.manifest.builds:
-        reason = _misfit(build, machine, precision)
+        reason = misfit(build, machine, precision)
         if reason is None:
             fitting.append(build)
         else:
@@ -249,8 +253,8 @@ def _command_for(folder: EngineFolder, machine: Machine, precision: Optional[str
     return folder.rebuild_command(precision)
 
 
-def _misfit(build: Build, machine: Machine, precision: Optional[str]) -> Optional[str]:
-    """Why a build cannot run on a machine; None if it can."""
+def misfit(build: Build, machine: Machine, precision: Optional[str] = None) -> Optional[str]:
+    """Why a build cannot run on a machine, or is not of the asked precision; None if it fits."""
     if precision is not None and build.precision != precision:
         return f"is not {precision}"
     if build.backend not in machine.backends:
@@ -264,7 +268,8 @@ def _foreign(plan: Build, machine: Machine) -> Optional[str]:
     if plan.backend_version != here:
         return f"is for {plan.backend} {plan.backend_version}, here is {here}"
     if plan.compute_capability != machine.compute_capability:
-        there = machine.compute_capability or "no GPU"
+        absent = f"no GPU ({machine.no_gpu})" if machine.no_gpu else "no GPU"
+        there = machine.compute_capability or absent
         return f"is for compute capability {plan.compute_capability}, here is {there}"
     if plan.device not in (None, machine.device):
         return f"is for {plan.device}, here is {machine.device}"

@@ -32,7 +32,7 @@ LAYERS: Tuple[Tuple[str, ...], ...] = (
     ),
     ("config", "manifest", "geometry"),
     # Pictures and masks as bytes, artefacts on disk, numbers about the process and the device.
-    ("repository", "metrics", "jetson", "kernels", "cuda"),
+    ("repository", "inspection", "metrics", "jetson", "kernels", "cuda"),
     ("picture_header", "png", "codec", "masks", "formats", "result"),
     # What can be swapped, and the core that puts it together.
     ("sources", "preprocess", "postprocess", "backends"),
