@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from typing_extensions import Literal
 
@@ -19,12 +19,14 @@ from runtime.backends.trt_api import Builder, INetworkDefinition, TensorRT
 from runtime.backends.trt_capabilities import Capabilities, capabilities_of
 from runtime.backends.trt_configuration import Configuration
 from runtime.backends.trt_faults import build_failed, notices_in
+from runtime.backends.trt_inspection import inspection_from_json
 from runtime.backends.trt_log import LogTail, listening
 from runtime.backends.trt_network import (
     empty_network,
     fill_from_onnx,
     interface_of,
     network_flags,
+    quantized_convolutions,
     require_precision,
     types_of,
 )
@@ -39,6 +41,7 @@ class Plan:
     Attributes:
         content: the plan itself, for this TensorRT on this GPU alone.
         log: the tail of TensorRT's log.
+        layers: what the inspector tells of them, JSON; empty where the plan cannot be loaded here.
         facts: how it was built, in plain values and names; for the manifest's `settings`.
         timing_cache: to be given to the next build; None where TensorRT keeps none.
     """
@@ -47,9 +50,13 @@ class Plan:
     log: str = field(repr=False)
     facts: Dict[str, Any]
     timing_cache: Optional[bytes] = field(default=None, repr=False)
+    layers: str = field(default="", repr=False)
 
 
-def tensorrt_module(name: Literal["tensorrt", "tensorrt_rtx"] = "tensorrt") -> TensorRT:
+ModuleName = Literal["tensorrt", "tensorrt_rtx"]
+
+
+def tensorrt_module(name: ModuleName = "tensorrt") -> TensorRT:
     """Imports TensorRT.
 
     Raises:
@@ -94,19 +101,69 @@ def plan_from_onnx(
         # The network's weights lie in the parser, which therefore stays until the plan is built.
         parser = trt.OnnxParser(network, logger)
         fill_from_onnx(parser, onnx, capabilities, tail)
-        require_precision(network, options.precision, typing)
+        require_precision(network, options.precision, typing, options.dla_core is not None)
         config = Configuration(trt, capabilities, builder, options)
         config.set_precision(typing)
         config.set_batch(network)
         config.set_targets()
         config.set_timing_cache()
-        content = _built(config, network, tail, advance)
         facts: Dict[str, Any] = {"module": trt.__name__, "typing": typing, "network_flags": flags}
+        facts.update(config.set_dla(network))
+        content = _built(config, network, tail, advance)
         # Weak typing decides while it builds; what the tensors say before that means nothing.
         facts["types"] = types_of(network) if typing == "strong" else {}
         facts.update(_facts(config, network, options))
         facts["notices"] = _notices(facts, options, tail)
-        return Plan(content, tail.text, facts, config.timing_cache)
+        layers = _layers(trt, capabilities, options, (logger, tail), content)
+        facts["inspection"] = _inspected(layers, network, options)
+        return Plan(content, tail.text, facts, config.timing_cache, layers)
+
+
+def _layers(
+    trt: TensorRT,
+    capabilities: Capabilities,
+    options: PlanOptions,
+    log: Tuple[object, LogTail],
+    content: bytes,
+) -> str:
+    """What the inspector tells of a plan that was just built; empty where it cannot be loaded."""
+    if options.compute_capabilities:
+        return ""
+    logger, tail = log
+    engine = trt.Runtime(logger).deserialize_cuda_engine(content)
+    if engine is not None:
+        inspector = engine.create_engine_inspector()
+        return inspector.get_engine_information(trt.LayerInformationFormat.JSON)
+    if capabilities.ahead_of_time:
+        # TensorRT-RTX builds without the GPU that loading wants.
+        return ""
+    raise build_failed(
+        f"{capabilities.product} cannot load the plan that it built",
+        tail.problems,
+        "Free memory and try again",
+    )
+
+
+def _inspected(
+    layers: str, network: INetworkDefinition, options: PlanOptions
+) -> Optional[Dict[str, Any]]:
+    """The inspection in figures; None where there is none.
+
+    Raises:
+        BuildFailed: INT8 is required of every quantized convolution, and not so or not known.
+    """
+    if not layers and options.require_int8:
+        raise BuildFailed(
+            "what the convolutions compute in is not known, as the plan cannot be loaded here",
+            "Build on the device itself, or do not require INT8",
+        )
+    if not layers:
+        return None
+    inspection = inspection_from_json(layers)
+    meant = quantized_convolutions(network)
+    if options.require_int8:
+        inspection.require_int8(meant)
+    return inspection.summary(meant)
 
 
 def _facts(

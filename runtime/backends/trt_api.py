@@ -33,6 +33,8 @@ class IHostMemory(Protocol):
 class ITensor(Protocol):
     """A tensor of a network; the shape of an input can be set, -1 stands for "any"."""
 
+    def set_dynamic_range(self, smallest: float, largest: float, /) -> bool: ...
+
     @property
     def name(self) -> str: ...
     @property
@@ -112,6 +114,8 @@ class IBuilderConfig(Protocol):
     profiling_verbosity: Named
     builder_optimization_level: int
     progress_monitor: object
+    default_device_type: Named
+    DLA_core: int
     num_compute_capabilities: int
 
     def set_flag(self, flag: Named) -> None: ...
@@ -121,12 +125,15 @@ class IBuilderConfig(Protocol):
     def create_timing_cache(self, serialized_timing_cache: bytes) -> Optional[ITimingCache]: ...
     def set_timing_cache(self, cache: ITimingCache, ignore_mismatch: bool) -> bool: ...
     def get_timing_cache(self) -> Optional[ITimingCache]: ...
+    def can_run_on_DLA(self, layer: ILayer) -> bool: ...  # noqa: N802
     def set_compute_capability(self, compute_capability: Named, index: int) -> bool: ...
 
 
 class Builder(Protocol):
     """Makes networks, configurations and plans; None and False mean that it could not."""
 
+    @property
+    def num_DLA_cores(self) -> int: ...  # noqa: N802
     def create_network(self, flags: int) -> INetworkDefinition: ...
     def create_builder_config(self) -> IBuilderConfig: ...
     def create_optimization_profile(self) -> IOptimizationProfile: ...
@@ -147,6 +154,36 @@ class ProfilingVerbosity(Protocol):
     DETAILED: Named
 
 
+class DeviceType(Protocol):
+    """What runs a layer."""
+
+    DLA: Named
+
+
+class LayerInformationFormat(Protocol):
+    """How an inspector tells."""
+
+    JSON: Named
+
+
+class EngineInspector(Protocol):
+    """Tells what a plan is made of; how much depends on the verbosity it was built with."""
+
+    def get_engine_information(self, layer_format: Named, /) -> str: ...
+
+
+class ICudaEngine(Protocol):
+    """A plan that was loaded."""
+
+    def create_engine_inspector(self) -> EngineInspector: ...
+
+
+class Runtime(Protocol):
+    """Loads plans; None means that it could not."""
+
+    def deserialize_cuda_engine(self, serialized: bytes, /) -> Optional[ICudaEngine]: ...
+
+
 class Enumeration(Protocol):
     """One of TensorRT's enumerations whose members are asked for by name."""
 
@@ -161,10 +198,13 @@ class TensorRT(Protocol):
     ILogger: Any
     IProgressMonitor: Any
     Builder: Callable[[object], Builder]
+    Runtime: Callable[[object], Runtime]
     OnnxParser: Callable[[INetworkDefinition, object], OnnxParser]
     IResizeLayer: Any
     MemoryPoolType: MemoryPoolType
     ProfilingVerbosity: ProfilingVerbosity
+    DeviceType: DeviceType
+    LayerInformationFormat: LayerInformationFormat
     BuilderFlag: Enumeration
     NetworkDefinitionCreationFlag: Enumeration
     ComputeCapability: Enumeration

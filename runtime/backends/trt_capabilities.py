@@ -13,6 +13,7 @@ from typing_extensions import Literal
 
 from runtime.backends.trt_api import TensorRT
 from runtime.errors import BuildFailed
+from runtime.manifest import BackendName
 
 Typing = Literal["weak", "strong"]
 
@@ -20,6 +21,7 @@ Typing = Literal["weak", "strong"]
 SWITCHES: Dict[str, Tuple[Tuple[str, str], ...]] = {
     "weak_typing": (("BuilderFlag", "FP16"), ("BuilderFlag", "INT8")),
     "strong_typing": (("NetworkDefinitionCreationFlag", "STRONGLY_TYPED"),),
+    "dynamic_ranges": (("ITensor", "set_dynamic_range"),),
     "explicit_batch": (("NetworkDefinitionCreationFlag", "EXPLICIT_BATCH"),),
     "node_names": (("ParserError", "node_name"), ("ParserError", "node_operator")),
     "optimization_level": (("IBuilderConfig", "builder_optimization_level"),),
@@ -46,6 +48,7 @@ class Capabilities:
         version: as the module gives it.
         weak_typing: precision is a flag and TensorRT chooses per layer (8.5 to 10).
         strong_typing: precision is what the graph says (9.1 and later, the only way from 11 on).
+        dynamic_ranges: a tensor can be given a range instead of a quantizer (8 to 10).
         explicit_batch: networks have to be told that the batch is a dimension (8).
         node_names: a parser's error names its node.
         optimization_level: a build may trade its time for speed (8.6 and later).
@@ -57,11 +60,17 @@ class Capabilities:
     version: str
     weak_typing: bool
     strong_typing: bool
+    dynamic_ranges: bool
     explicit_batch: bool
     node_names: bool
     optimization_level: bool
     progress: bool
     ahead_of_time: bool
+
+    @property
+    def backend(self) -> BackendName:
+        """What the manifest calls it: its plans are no plans for the other product."""
+        return "tensorrt_rtx" if self.ahead_of_time else "tensorrt"
 
     @property
     def timing_cache(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from runtime.backends.plan_options import PlanOptions
 from runtime.backends.trt_api import (
@@ -14,6 +14,7 @@ from runtime.backends.trt_api import (
     TensorRT,
 )
 from runtime.backends.trt_capabilities import Capabilities, Typing
+from runtime.backends.trt_dla import placement, set_ranges
 from runtime.backends.trt_network import ANY, free_dimensions, open_batch
 from runtime.backends.trt_progress import Advance, BuildProgress, monitor_of
 from runtime.errors import BuildFailed
@@ -72,6 +73,38 @@ class Configuration:
         if typing == "weak":
             for name in WEAK_FLAGS[self._options.precision]:
                 self._config.set_flag(self._trt.BuilderFlag.__members__[name])
+
+    def set_dla(self, network: INetworkDefinition) -> Dict[str, Any]:
+        """Sends the network to a DLA as far as it goes there; the GPU takes the rest.
+
+        Returns:
+            who is to run which layers, and which tensors have no range; empty without a DLA.
+
+        Raises:
+            BuildFailed: there is no such DLA.
+        """
+        core = self._options.dla_core
+        if core is None:
+            return {}
+        self._require(
+            self.capabilities.dynamic_ranges and self.capabilities.weak_typing,
+            "DLA that this project builds for",
+            "Use TensorRT 8.5 to 10 on a Jetson Xavier or Orin, or leave the DLA out",
+        )
+        cores = self._builder.num_DLA_cores
+        self._require(
+            core < cores,
+            f"DLA core {core} here; it has {cores}",
+            "Build on a Jetson Xavier or Orin, whose cores count from 0, or leave the DLA out",
+        )
+        self._config.set_flag(self._trt.BuilderFlag.__members__["GPU_FALLBACK"])
+        self._config.default_device_type = self._trt.DeviceType.DLA
+        self._config.DLA_core = core
+        without_range: List[str] = []
+        if self._options.precision == "int8":
+            without_range = set_ranges(network, self._options.ranges)
+        placed = placement(network, self._config.can_run_on_DLA)
+        return {"dla_core": core, "placement": placed, "without_range": without_range}
 
     def set_batch(self, network: INetworkDefinition) -> None:
         """Opens the batch to the range that is wanted, or sees that every size is fixed.

@@ -24,7 +24,7 @@ from runtime.manifest import Precision
 
 ANY = -1
 _QUANTIZERS = ("QUANTIZE", "DEQUANTIZE")
-_RESIZE, _CONSTANT = "RESIZE", "CONSTANT"
+_RESIZE, _CONSTANT, _CONVOLUTION = "RESIZE", "CONSTANT", "CONVOLUTION"
 _SHOWN_ERRORS = 3
 _ONE_BY_ONE = "Build for one picture at a time, or for an input whose sides divide by 32"
 
@@ -96,19 +96,28 @@ def _described(tensors: List[ITensor]) -> Dict[str, Dict[str, Any]]:
     return {t.name: {"shape": list(t.shape), "dtype": t.dtype.name} for t in tensors}
 
 
-def require_precision(network: INetworkDefinition, precision: Precision, typing: Typing) -> None:
+def require_precision(
+    network: INetworkDefinition, precision: Precision, typing: Typing, by_ranges: bool = False
+) -> None:
     """Stops a build whose graph is of another precision than the plan is to have.
 
     TensorRT would build it without a word, slow or inaccurate.
+
+    Args:
+        network: filled.
+        precision: of the plan.
+        typing: of the network.
+        by_ranges: whether INT8 comes from tensors' ranges, which leaves no room for quantizers.
 
     Raises:
         BuildFailed: quantizers where none belong or none where they do; FP16 missing from, or
             present in, a graph whose types are binding.
     """
     quantized = any(layer.type.name in _QUANTIZERS for layer in layers_of(network))
-    if quantized != (precision == "int8"):
+    wanted = precision == "int8" and not by_ranges
+    if quantized != wanted:
         has = "has quantizers" if quantized else "has no quantizers"
-        fitting = "model.int8.onnx" if precision == "int8" else "the float graph"
+        fitting = "model.int8.onnx" if wanted else "the float graph"
         raise BuildFailed(
             f"a plan in {precision} was ordered from a graph that {has}",
             f"Give it {fitting}, or order the precision of the graph",
@@ -123,6 +132,20 @@ def require_precision(network: INetworkDefinition, precision: Precision, typing:
             "Give FP16 plans model.fp16.onnx and FP32 plans model.onnx: strong typing converts "
             "nothing",
         )
+
+
+def quantized_convolutions(network: INetworkDefinition) -> List[str]:
+    """Names of the convolutions that read what was quantized."""
+    dequantized = {
+        layer.get_output(0).name
+        for layer in layers_of(network)
+        if layer.type.name == _QUANTIZERS[1]
+    }
+    return [
+        layer.name
+        for layer in layers_of(network)
+        if layer.type.name == _CONVOLUTION and layer.get_input(0).name in dequantized
+    ]
 
 
 def open_batch(trt: TensorRT, network: INetworkDefinition) -> None:

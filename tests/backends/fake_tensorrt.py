@@ -3,21 +3,22 @@
 Every object shows only the names that the release has; any other is an AttributeError, as it is on
 a device. It keeps the rules that the builder must know: 8.x wants explicit batches and a flag for
 INT8, strong typing allows no precision flags, a failure is None or False and a line in the log.
-A "graph" is JSON: {"layers": [[type, dtype], ...]}.
+Its graphs are those of `fake_network`.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
+from tests.backends.fake_network import Named, Network, Parser
+
 TABLE = Path(__file__).parent.parent / "data/tensorrt/api_by_release.json"
 RELEASES: Dict[str, Dict[str, List[str]]] = json.loads(TABLE.read_text(encoding="utf-8"))
 BASES = {"IResizeLayer": "ILayer"}
-INPUT = (1, 3, 64, 96)
 
 
 class Shown:
@@ -50,29 +51,18 @@ class Script:
         says: lines logged while building, with their severity.
         builds: whether a plan comes out.
         own_caches: serialized timing caches that are of this release and GPU.
+        dla_cores: how many the machine has; they run convolutions and activations.
+        loads: whether a plan can be loaded.
+        layers: what the inspector tells of it.
     """
 
     starts: bool = True
     says: Tuple[Tuple[str, str], ...] = ()
     builds: bool = True
     own_caches: Tuple[bytes, ...] = (b"",)
-
-
-@dataclass
-class Tensor:
-    name: str
-    shape: Tuple[int, ...]
-    dtype: Any
-
-
-@dataclass
-class Layer:
-    name: str
-    type: Any
-    tensor: Tensor
-    source: Tensor
-    scales: List[float] = field(default_factory=list)
-    num_outputs: int = 1
+    dla_cores: int = 0
+    loads: bool = True
+    layers: str = '{"Layers": [{"Name": "conv", "LayerType": "CaskConvolution"}]}'
 
 
 class FakeTensorRT:
@@ -84,16 +74,18 @@ class FakeTensorRT:
         self.api = RELEASES[release]
         self.script = script or Script()
         self.flags = 0
+        self.network: Any = None
         self.config = Config(self)
         for kind, members in self.api.items():
             setattr(self, kind, type(kind, (), dict.fromkeys(members)))
-        for kind in ("BuilderFlag", "MemoryPoolType"):
+        for kind in ("BuilderFlag", "MemoryPoolType", "DeviceType", "LayerInformationFormat"):
             setattr(self, kind, self.enumeration(kind))
         self.ProfilingVerbosity = self.enumeration("ProfilingVerbosity")
         self.NetworkDefinitionCreationFlag = self.enumeration("NetworkDefinitionCreationFlag")
         self.ILogger = type("ILogger", (), {})
         self.Builder = self._builder
         self.OnnxParser = self._parser
+        self.Runtime = self._runtime
 
     def enumeration(self, kind: str) -> Any:
         names = [name for name in self.api[kind] if name.isupper()]
@@ -109,6 +101,9 @@ class FakeTensorRT:
             raise TypeError("factory function returned nullptr")
         return self.show("Builder", Builder(self))
 
+    def _runtime(self, _: Any) -> Any:
+        return self.show("Runtime", Runtime(self))
+
     def _parser(self, network: Any, _: Any) -> Any:
         return self.show("OnnxParser", Parser(self, network.inner))
 
@@ -121,83 +116,6 @@ class FakeTensorRT:
         return [name for name, number in members.items() if self.flags >> int(number) & 1]
 
 
-@dataclass
-class Named:
-    name: str
-
-
-class Network:
-    def __init__(self, trt: FakeTensorRT) -> None:
-        self.trt = trt
-        self.layers: List[Layer] = []
-        self.input = Tensor("image", INPUT, Named("FLOAT"))
-        self.num_inputs = self.num_outputs = 1
-
-    @property
-    def num_layers(self) -> int:
-        return len(self.layers)
-
-    def get_layer(self, index: int) -> Any:
-        layer = self.layers[index]
-        shown = self.trt.show("ILayer", layer)
-        layer.__dict__["get_output"] = lambda _: self.trt.show("ITensor", self._result(layer))
-        layer.__dict__["get_input"] = lambda _: self.trt.show("ITensor", layer.source)
-        return shown
-
-    def _result(self, layer: Layer) -> Tensor:
-        # A resize to a fixed size keeps its batch; everything else follows the input's.
-        fixed = layer.type.name == "RESIZE" and not layer.scales
-        batch = 1 if fixed else self.input.shape[0]
-        return Tensor(layer.name, (batch, *layer.tensor.shape[1:]), layer.tensor.dtype)
-
-    def get_input(self, _: int) -> Any:
-        return self.trt.show("ITensor", self.input)
-
-    def get_output(self, _: int) -> Any:
-        return self.trt.show("ITensor", self._result(self.layers[-1]))
-
-
-class Parser:
-    def __init__(self, trt: FakeTensorRT, network: Network) -> None:
-        self.trt, self.network, self.errors = trt, network, 0
-
-    @property
-    def num_errors(self) -> int:
-        return self.errors
-
-    def parse(self, model: bytes) -> bool:
-        needs_batch = self.trt.__version__.startswith("8.")
-        lacks_batch = needs_batch and "EXPLICIT_BATCH" not in self.trt.named_flags
-        if lacks_batch or not model.startswith(b"{"):
-            self.errors = 1
-            self.trt.say("ERROR", "ModelImporter.cpp:735: Failed to parse the ONNX model.")
-            return False
-        for kind, dtype in json.loads(model)["layers"]:
-            number = len(self.network.layers)
-            source = Tensor("source", (1, 3, 8, 12), Named(dtype))
-            shape = (1, 3, 16, 24) if kind == "RESIZE" else (1, 3, 8, 12)
-            result = Tensor(f"layer{number}", shape, Named(dtype))
-            self.network.layers.append(Layer(result.name, Named(kind), result, source))
-        return True
-
-    def get_error(self, _: int) -> Any:
-        return self.trt.show("ParserError", Fault())
-
-
-class Fault:
-    def desc(self) -> str:
-        return "Failed to parse the ONNX model."
-
-    def node(self) -> int:
-        return 7
-
-    def node_name(self) -> str:
-        return "conv7"
-
-    def node_operator(self) -> str:
-        return "Conv"
-
-
 class Config:
     def __init__(self, trt: FakeTensorRT) -> None:
         self.trt = trt
@@ -208,12 +126,16 @@ class Config:
         self.progress_monitor: Any = None
         self.profiling_verbosity: Any = None
         self.builder_optimization_level = 3
+        self.default_device_type = self.DLA_core = None
 
     def set_flag(self, flag: Any) -> None:
         self.set.append(flag.name)
 
     def get_flag(self, flag: Any) -> bool:
         return flag.name in self.set
+
+    def can_run_on_DLA(self, layer: Any) -> bool:  # noqa: N802
+        return layer.inner.type.name in ("CONVOLUTION", "ACTIVATION")
 
     def set_memory_pool_limit(self, pool: Any, size: int) -> None:
         assert pool.name == "WORKSPACE"
@@ -258,9 +180,14 @@ class Builder:
     def __init__(self, trt: FakeTensorRT) -> None:
         self.trt = trt
 
+    @property
+    def num_DLA_cores(self) -> int:  # noqa: N802
+        return self.trt.script.dla_cores
+
     def create_network(self, flags: int) -> Any:
         self.trt.flags = flags
-        return self.trt.show("INetworkDefinition", Network(self.trt))
+        self.trt.network = Network(self.trt)
+        return self.trt.show("INetworkDefinition", self.trt.network)
 
     def create_builder_config(self) -> Any:
         return self.trt.show("IBuilderConfig", self.trt.config)
@@ -284,6 +211,27 @@ class Builder:
             self.trt.say("ERROR", "Error Code 7: BuildCanceled (Build canceled by user)")
             return None
         return b"a plan" if self.trt.script.builds else None
+
+
+class Runtime:
+    def __init__(self, trt: FakeTensorRT) -> None:
+        self.trt = trt
+
+    def deserialize_cuda_engine(self, serialized: bytes) -> Any:
+        assert serialized == b"a plan"
+        return self.trt.show("ICudaEngine", Engine(self.trt)) if self.trt.script.loads else None
+
+
+class Engine:
+    def __init__(self, trt: FakeTensorRT) -> None:
+        self.trt = trt
+
+    def create_engine_inspector(self) -> Any:
+        return self.trt.show("EngineInspector", self)
+
+    def get_engine_information(self, layer_format: Any) -> str:
+        assert layer_format.name == "JSON"
+        return self.trt.script.layers
 
 
 def followed(config: Config) -> bool:

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import ast
-import inspect
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Iterator, Set
 
 import pytest
 
-from runtime.backends import (
-    plan,
-    trt_capabilities,
-    trt_configuration,
-    trt_log,
-    trt_network,
-    trt_progress,
-)
+from runtime import backends
+from runtime.backends import trt_capabilities, trt_dla, trt_network
 from runtime.backends.trt_capabilities import SWITCHES, capabilities_of
 from runtime.backends.trt_configuration import WEAK_FLAGS
 from tests.backends.fake_tensorrt import BASES, RELEASES, FakeTensorRT
 from tests.backends.tensorrt_names import GUARDED, PYTHON, RTX_ONLY, UNLISTED, protocols, unguarded
 
-USERS = (plan, trt_configuration, trt_log, trt_network, trt_progress)
+
+def users() -> Iterator[Path]:
+    """Every backend that says it works with TensorRT's objects, by importing their types."""
+    for path in sorted(Path(backends.__path__[0]).glob("*.py")):
+        if "runtime.backends.trt_api" in path.read_text(encoding="utf-8"):
+            yield path
+
+
+USERS = tuple(users())
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -50,8 +50,14 @@ def test_every_guarded_name_is_real_and_missing_somewhere() -> None:
         assert not all(has), f"{owner}.{member} needs no switch"
 
 
+def test_there_are_users_of_tensorrt_to_look_at() -> None:
+    assert {"plan", "trt_configuration", "trt_dla", "trt_network"} <= {u.stem for u in USERS}
+
+
 def test_layers_and_precisions_are_called_what_tensorrt_calls_them() -> None:
-    layers = {trt_network._RESIZE, trt_network._CONSTANT, *trt_network._QUANTIZERS}
+    layers = {trt_network._RESIZE, trt_network._CONSTANT, trt_network._CONVOLUTION}
+    layers |= {*trt_network._QUANTIZERS, *trt_dla._SCALE_KEEPING}
+    layers |= {trt_dla._ACTIVATION, trt_dla._ELEMENTWISE, trt_dla._CONSTANT}
     assert all(layers <= set(api["LayerType"]) for api in RELEASES.values())
     flags = {flag for names in WEAK_FLAGS.values() for flag in names}
     assert flags == {member for _, member in SWITCHES["weak_typing"]}
@@ -64,8 +70,8 @@ def test_layers_and_precisions_are_called_what_tensorrt_calls_them() -> None:
         ("8.6", {"strong_typing", "progress", "node_names"}, "optimization_level"),
         ("10.3", {"ahead_of_time"}, "weak_typing"),
         ("10.13", {"ahead_of_time"}, "strong_typing"),
-        ("11.0", {"weak_typing", "explicit_batch"}, "strong_typing"),
-        ("11.1", {"weak_typing", "explicit_batch"}, "progress"),
+        ("11.0", {"weak_typing", "explicit_batch", "dynamic_ranges"}, "strong_typing"),
+        ("11.1", {"weak_typing", "explicit_batch", "dynamic_ranges"}, "progress"),
     ],
 )
 def test_capabilities_of_each_release(release: str, lacks: Set[str], has: str) -> None:
@@ -77,27 +83,27 @@ def test_capabilities_of_each_release(release: str, lacks: Set[str], has: str) -
     assert getattr(capabilities, has)
 
 
-def attributes_of_tensorrt(module: ModuleType) -> Iterator[str]:
+def attributes_of_tensorrt(source: Path) -> Iterator[str]:
     """Attributes that a module's source takes from names that hold TensorRT's objects."""
     holders = {"trt", "module", "_trt", "_config", "_builder", "builder", "parser", "network"}
     holders |= {"layer", "resize", "tensor", "error", "profile", "cache"}
-    for node in ast.walk(ast.parse(inspect.getsource(module))):
+    holders |= {"engine", "inspector", "_engine", "_context"}
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Attribute):
-            source = getattr(node.value, "id", getattr(node.value, "attr", ""))
-            if source in holders:
+            holder = getattr(node.value, "id", getattr(node.value, "attr", ""))
+            if holder in holders:
                 yield node.attr
 
 
-@pytest.mark.parametrize("module", USERS, ids=lambda module: module.__name__)
-def test_no_name_is_used_that_the_protocols_do_not_list(module: ModuleType) -> None:
+@pytest.mark.parametrize("user", USERS, ids=lambda path: path.stem)
+def test_no_name_is_used_that_the_protocols_do_not_list(user: Path) -> None:
     declared = set().union(*protocols().values()) | PYTHON
     declared |= {"__class__", "name", "dtype", "shape"}
-    assert set(attributes_of_tensorrt(module)) - declared == set()
+    assert set(attributes_of_tensorrt(user)) - declared == set()
 
 
 def test_flags_are_never_numbers() -> None:
-    for module in (*USERS, trt_capabilities):
-        source = Path(inspect.getfile(module)).read_text(encoding="utf-8")
-        for node in ast.walk(ast.parse(source)):
+    for path in (*USERS, Path(trt_capabilities.__file__)):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.LShift):
-                assert not isinstance(node.right, ast.Constant), f"{module.__name__}:{node.lineno}"
+                assert not isinstance(node.right, ast.Constant), f"{path.name}:{node.lineno}"
