@@ -12,7 +12,18 @@ from typing import Dict, List, Optional
 from typing_extensions import Protocol
 
 from runtime import __version__
-from runtime.cli import build_engine, evaluate, inspect, prune, segment, serve, study, train, version
+from runtime.cli import (
+    build_engine,
+    evaluate,
+    inspect,
+    prune,
+    report,
+    segment,
+    serve,
+    study,
+    train,
+    version,
+)
 from runtime.errors import EngineRefused, InvalidConfig, InvalidInput, RuntimeFault
 
 
@@ -35,12 +46,19 @@ COMMANDS: Dict[str, Command] = {
     "evaluate": evaluate,
     "prune": prune,
     "study": study,
+    "report": report,
     "build-engine": build_engine,
     "inspect": inspect,
     "version": version,
 }
 FAILED, NOT_AS_ASKED, INTERRUPTED = 1, 2, 130
-EXTRAS = {"cv2": "cpu", "openvino": "cpu", "torch": "builder", "onnx": "builder"}
+EXTRAS = {
+    "cv2": "cpu",
+    "openvino": "cpu",
+    "torch": "builder",
+    "onnx": "builder",
+    "matplotlib": "builder",
+}
 
 
 def main(argv: Optional[List[str]] = None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterator, List
+from typing import Iterator, List, Sequence
 
 from runtime.builder.report.measure import clearly_faster
 from runtime.builder.report.variants import Study, Variant
@@ -20,6 +20,23 @@ def flags_of(study: Study) -> List[str]:
         for variant in study.pruned
         for sentence in (*_padding_flags(study, variant), *_speed_flags(study, variant))
     ]
+
+
+def all_clear_of(study: Study) -> List[str]:
+    """What the absence of flags means: no more than was looked at."""
+    compared = [variant for variant in study.pruned if study.whole_of(variant) is not None]
+    if not compared or flags_of(study):
+        return []
+    timed = [v for v in compared if any(study.times_full(v, place) for place in study.places)]
+    if not timed:
+        return [f"{_each_of(compared)} costs less, also once padded. None was timed."]
+    sentence = f"{_each_of(timed)} is clearly faster than its full model wherever it was timed"
+    left = f", {len(compared) - len(timed)} were not timed" if len(timed) < len(compared) else ""
+    return [f"{sentence}{left}; {_each_of(compared).lower()} costs less, also once padded."]
+
+
+def _each_of(variants: Sequence[Variant]) -> str:
+    return f"Each of {len(variants)} pruned models" if len(variants) > 1 else "The pruned model"
 
 
 def _padding_flags(study: Study, variant: Variant) -> Iterator[str]:

@@ -80,7 +80,9 @@ def compared(measure: Measure, with_: Measure) -> Comparison:
     return Comparison(measure.mean - with_.mean, max(known, default=None), len(known) == 2)
 
 
-def best_of(measures: Sequence[Optional[Measure]], lower: bool = False) -> FrozenSet[int]:
+def best_of(
+    measures: Sequence[Optional[Measure]], lower: bool = False, decimals: int = 12
+) -> FrozenSet[int]:
     """Positions of the best measure and of all that do not differ from it.
 
     Nothing is best among fewer than two measures, or where all are equally good.
@@ -88,12 +90,18 @@ def best_of(measures: Sequence[Optional[Measure]], lower: bool = False) -> Froze
     Args:
         measures: None where nothing was measured.
         lower: whether a lower number is better.
+        decimals: that are shown: means that look alike are alike.
     """
     present = {index: each for index, each in enumerate(measures) if each is not None}
     if not present:
         return frozenset()
     best = (min if lower else max)(present.values(), key=lambda measure: measure.mean)
-    chosen = frozenset(i for i, each in present.items() if not compared(each, best).differs)
+    chosen = frozenset(
+        index
+        for index, each in present.items()
+        if round(each.mean, decimals) == round(best.mean, decimals)
+        or not compared(each, best).differs
+    )
     return chosen if len(chosen) < len(present) else frozenset()
 
 

@@ -2,21 +2,73 @@
 
 from __future__ import annotations
 
-from typing import List, Sequence, Tuple
+from dataclasses import dataclass
+from typing import List, Optional, Sequence
 
-Point = Tuple[float, float]
-"""Cost and accuracy."""
+from runtime.builder.report.measure import Measure, clearly_faster
+from runtime.builder.report.variants import Study, Variant, backend_of, precision_of
+from runtime.builder.study.results import Speed
+from runtime.manifest import Precision
 
 
-def pareto_front(points: Sequence[Point]) -> List[int]:
-    """Positions of the points that no other is at once as cheap as and better than, or vice versa.
+@dataclass(frozen=True)
+class Candidate:
+    """A model in one precision.
 
-    Returns:
-        Positions by rising cost. Of equal points the first is taken.
+    Attributes:
+        variant: the model.
+        precision: of its build.
+        miou: mean IoU as a share.
+        cost: 10^9 multiply-adds, or milliseconds.
+        speed: where the milliseconds come from; None for multiply-adds.
     """
-    front: List[int] = []
-    by_cost = sorted(range(len(points)), key=lambda i: (points[i][0], -points[i][1], i))
-    for index in by_cost:
-        if not front or points[index][1] > points[front[-1]][1]:
-            front.append(index)
-    return front
+
+    variant: Variant
+    precision: Precision
+    miou: Measure
+    cost: float
+    speed: Optional[Speed] = None
+
+    def cheaper(self, other: Candidate) -> bool:
+        """Whether it costs less; of milliseconds, clearly less."""
+        if self.speed is not None and other.speed is not None:
+            return clearly_faster(self.speed, other.speed)
+        return self.cost < other.cost
+
+    def beats(self, other: Candidate) -> bool:
+        """Whether it is more accurate at no higher cost, or as accurate at a lower one."""
+        mine, yours = self.miou.mean, other.miou.mean
+        if mine == yours:
+            return self.cheaper(other)
+        return mine > yours and not other.cheaper(self)
+
+
+def pareto_front(candidates: Sequence[Candidate]) -> List[Candidate]:
+    """Those that no other beats, by rising cost."""
+    front = [each for each in candidates if not any(other.beats(each) for other in candidates)]
+    return sorted(front, key=lambda each: (each.cost, each.miou.mean))
+
+
+def by_macs(study: Study, judged: str) -> List[Candidate]:
+    """All models in all precisions, which do not change their multiply-adds."""
+    return [
+        Candidate(variant, precision, miou, variant.first.macs / 1e9)
+        for variant in study.variants
+        for precision in study.precisions
+        for miou in [variant.miou(precision, judged)]
+        if miou is not None
+    ]
+
+
+def by_time(study: Study, judged: str, backend: str) -> List[Candidate]:
+    """All models that were timed on a backend."""
+    return [
+        Candidate(variant, precision, miou, speed.median, speed)
+        for place in study.places
+        if backend_of(place) == backend
+        for precision in study.precisions
+        if precision == precision_of(place)
+        for variant in study.variants
+        for miou, speed in [(variant.miou(precision, judged), variant.speed(place))]
+        if miou is not None and speed is not None
+    ]

@@ -66,7 +66,7 @@ def accuracy_table(study: Study, judged: str) -> Table:
                 f"{precision.upper()} agrees with FP32, %",
                 tuple(agreement),
                 scale=PERCENT,
-                best=best_of(agreement),
+                best=best_of(agreement, decimals=4),
             )
         )
     return Table(f"accuracy-{judged}", f"Accuracy on {judged}", tuple(columns))
@@ -97,7 +97,10 @@ def class_table(study: Study, precision: Precision, judged: str) -> Table:
         ]
         for variant in study.variants
     }
-    best = [best_of([column[row] for column in cells.values()]) for row in range(len(names) + 1)]
+    best = [
+        best_of([column[row] for column in cells.values()], decimals=3)
+        for row in range(len(names) + 1)
+    ]
     columns = [Column("class", (*names, "mean"))]
     for position, (label, column) in enumerate(cells.items()):
         marked = frozenset(row for row, winners in enumerate(best) if position in winners)
@@ -165,7 +168,9 @@ def _miou(study: Study, precision: Precision, judged: str) -> Column:
 
 def _points(study: Study, heading: str, number: Number, sign: str = "+") -> Column:
     cells = [number(variant) for variant in study.variants]
-    return Column(heading, tuple(cells), scale=PERCENT, signed=sign == "+", best=best_of(cells))
+    return Column(
+        heading, tuple(cells), scale=PERCENT, signed=sign == "+", best=best_of(cells, decimals=4)
+    )
 
 
 def _change(study: Study, variant: Variant, precision: Precision, judged: str) -> Optional[Measure]:

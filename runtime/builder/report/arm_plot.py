@@ -1,0 +1,144 @@
+"""The arms of every pruning beside each other, with what the seeds leave open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List, Tuple
+
+from matplotlib.axes import Axes
+
+from runtime.builder.report.drawing import (
+    EDGE,
+    GREY,
+    MARK,
+    colours_of,
+    face_of,
+    halo,
+    marker_of,
+    new_figure,
+    save,
+    tidy,
+)
+from runtime.builder.report.variants import Study, Variant, miou_of
+from runtime.manifest import Precision
+
+GAP = 0.9  # between families, in arms
+APART = 0.34  # between precisions, in arms
+ROOM = 0.06  # for numbers above and below, as a share of the axis
+
+
+def write_arm_plot(study: Study, path: Path) -> bool:
+    """The mIoU of all models by pruning and arm, a panel for each judged set.
+
+    A point is the mean of a model's seeds, the small dots are the seeds themselves, and the lines
+    across are the whole networks.
+
+    Returns:
+        Whether anything was pruned; without it there is nothing to compare, and nothing is written.
+    """
+    if not study.pruned:
+        return False
+    places = _places(study)
+    figure = new_figure(max(6.5, 0.8 * len(places) + 1.6), 3.7 * len(study.judged) + 0.3)
+    panels = figure.subplots(len(study.judged), 1, squeeze=False)[:, 0]
+    for axes, judged in zip(panels, study.judged):
+        _draw_panel(study, axes, judged, places)
+    filled = ", ".join(each.upper() for each in study.precisions if each != "int8")
+    figure.suptitle(
+        f"{study.results.study}: arms of each pruning; filled is {filled}, hollow INT8"
+        if "int8" in study.precisions
+        else f"{study.results.study}: arms of each pruning, {filled}",
+        x=0.01,
+        ha="left",
+    )
+    save(figure, path)
+    return True
+
+
+def _places(study: Study) -> List[Tuple[float, Variant]]:
+    """Positions on the axis: arms of a family are neighbours, families have a gap between."""
+    places: List[Tuple[float, Variant]] = []
+    position = 0.0
+    for variants in study.families.values():
+        for variant in variants:
+            places.append((position, variant))
+            position += 1
+        position += GAP
+    return places
+
+
+def _draw_panel(study: Study, axes: Axes, judged: str, places: List[Tuple[float, Variant]]) -> None:
+    tidy(axes)
+    axes.grid(visible=False, axis="x")
+    axes.set_ylabel(f"mIoU on {judged}, %")
+    for position, variant in places:
+        for precision in study.precisions:
+            _draw_model(study, axes, (judged, precision), position, variant)
+        if variant.whole:
+            _draw_reference(study, axes, judged, variant)
+    axes.set_xticks([position for position, _ in places], [each.arm or "" for _, each in places])
+    axes.set_xlim(-0.7, places[-1][0] + 0.7)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low - ROOM * (high - low), high + ROOM * (high - low))
+    colours = colours_of(study)
+    for family, variants in study.families.items():
+        mine = [position for position, each in places if each in variants]
+        axes.annotate(
+            family,
+            (sum(mine) / len(mine), 0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, -24),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            color=colours[family],
+            weight="bold",
+        )
+
+
+def _draw_model(
+    study: Study,
+    axes: Axes,
+    measured: Tuple[str, Precision],
+    position: float,
+    variant: Variant,
+) -> None:
+    judged, precision = measured
+    miou = variant.miou(precision, judged)
+    if miou is None:
+        return
+    rank = study.precisions.index(precision) - (len(study.precisions) - 1) / 2
+    x, colour = position + rank * APART, colours_of(study)[variant.family]
+    seeds = [miou_of(model, precision, judged) for model in variant.seeds]
+    shares = [each * 100 for each in seeds if each is not None]
+    if len(shares) > 1:
+        axes.vlines(x, miou.low * 100, miou.high * 100, color=colour, linewidth=1.2)
+        axes.plot([x] * len(shares), shares, ".", color=colour, markersize=4)
+    axes.plot(
+        x,
+        miou.mean * 100,
+        marker=marker_of(variant),
+        color=colour,
+        markersize=MARK,
+        markerfacecolor=face_of(precision, colour),
+        markeredgewidth=EDGE,
+    )
+    # Numbers of neighbours would touch: those of the last precision stand below.
+    below = rank > 0 and precision == study.precisions[-1]
+    axes.annotate(
+        f"{miou.mean * 100:.1f}",
+        (x, (miou.low if below else miou.high) * 100),
+        xytext=(0, -7 if below else 7),
+        textcoords="offset points",
+        ha="center",
+        va="top" if below else "bottom",
+        size=7.5,
+        color=colour,
+        path_effects=halo(),
+    )
+
+
+def _draw_reference(study: Study, axes: Axes, judged: str, whole: Variant) -> None:
+    miou = whole.miou(study.precisions[0], judged)
+    if miou is not None:
+        axes.axhline(miou.mean * 100, color=GREY, linewidth=1, linestyle=":", zorder=1)

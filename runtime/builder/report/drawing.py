@@ -1,0 +1,96 @@
+"""What all plots of a report share: colours that everybody can tell apart, marks, files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Dict, List, Optional
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import AbstractPathEffect, withStroke
+
+from runtime.builder.report.variants import Study, Variant
+from runtime.manifest import Precision
+
+DPI = 110
+MARK, EDGE = 8.0, 1.4  # points
+# Okabe and Ito's palette, without the yellow that vanishes on white; black is the full model.
+WHOLE_COLOUR = "#000000"
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKERS: Dict[Optional[str], str] = {
+    None: "o",
+    "LTH": "^",
+    "FT": "s",
+    "RI": "v",
+    "RI-P": "D",
+    "LRR": "P",
+}
+GREY = "#666666"
+
+
+def halo() -> List[AbstractPathEffect]:
+    """Keeps letters readable where a line passes behind them."""
+    return [withStroke(linewidth=2.5, foreground="white")]
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of this many inches."""
+    # A figure of its own, not pyplot, whose global state would outlive this call.
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes a PNG without a date, so that equal plots are equal files."""
+    figure.savefig(path, format="png", metadata={"Software": None})
+
+
+def colours_of(study: Study) -> Dict[str, str]:
+    """A colour for each family; whole networks are black."""
+    pruned = [name for name, variants in study.families.items() if not variants[0].whole]
+    whole = dict.fromkeys(study.families, WHOLE_COLOUR)
+    return {**whole, **{name: COLOURS[i % len(COLOURS)] for i, name in enumerate(pruned)}}
+
+
+def marker_of(variant: Variant) -> str:
+    """A mark for each arm."""
+    return MARKERS.get(variant.arm, "X")
+
+
+def face_of(precision: Precision, colour: str) -> str:
+    """INT8 is hollow, the others are filled."""
+    return "white" if precision == "int8" else colour
+
+
+def keys_of(study: Study) -> List[Line2D]:
+    """What colours, marks and fillings mean, for a legend."""
+    arms = {variant.arm: marker_of(variant) for variant in study.pruned if variant.arm}
+    keys = [_key(family, "o", colour, colour) for family, colour in colours_of(study).items()]
+    keys += [_key(arm, marker, GREY, GREY) for arm, marker in arms.items()]
+    for precision in study.precisions:
+        keys.append(_key(precision.upper(), "o", GREY, face_of(precision, GREY)))
+    return keys
+
+
+def _key(label: str, marker: str, colour: str, face: str) -> Line2D:
+    return Line2D(
+        [],
+        [],
+        label=label,
+        marker=marker,
+        color=colour,
+        markerfacecolor=face,
+        markersize=MARK,
+        markeredgewidth=EDGE,
+        linestyle="",
+    )
+
+
+def tidy(axes: Axes) -> None:
+    """Takes away what carries no information, and adds lines to read values by."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(visible=True, color="#e4e4e4", linewidth=0.8)
+    axes.set_axisbelow(True)
