@@ -28,6 +28,8 @@ from runtime.errors import EngineRefused, RuntimeFault
 from runtime.frame import Frame
 from runtime.health import Health, KnownPicture
 from runtime.http_server import HttpServer
+from runtime.jetson import jetson_here
+from runtime.jetson.collector import JetsonCollector
 from runtime.labels import LabelMap
 from runtime.machine import Machine
 from runtime.metrics import Metrics
@@ -104,6 +106,9 @@ class Daemon:
         health = Health(worker, known_picture(folder), settings.canary_seconds, self._metrics)
         require_known_answer(health, folder)
         self._metrics.engine.loaded(manifest, build, time.monotonic() - started)
+        jetson = jetson_here()
+        if jetson is not None:
+            self._metrics.add(JetsonCollector(jetson))
         self._health = self._house.enter_context(health)
         self._streams = {s.id: Stream(s, worker.wake, self._metrics) for s in settings.streams}
         return Services(
@@ -116,6 +121,8 @@ class Daemon:
             health=health,
             streams=self._streams,
             metrics=self._metrics,
+            machine=self._machine,
+            jetson=jetson,
         )
 
     def serve(self, server: HttpServer, services: Services) -> None:

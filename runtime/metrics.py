@@ -1,8 +1,8 @@
 """Every Prometheus metric of the daemon, on a registry that the caller owns.
 
-Names, labels and buckets live here and nowhere else; docs/metrics.md explains them. All label
-values are known beforehand, and every combination that can occur starts at 0, so that a rate over
-the first failure is a number.
+Names, labels and buckets live here and, for a Jetson's sensors, in `jetson.collector`;
+docs/metrics.md explains them. All label values are known beforehand, and every combination that can
+occur starts at 0, so that a rate over the first failure is a number.
 """
 
 from __future__ import annotations
@@ -268,6 +268,10 @@ class Metrics:
         )
         build.labels(__version__, platform.python_version(), platform.machine()).set(1)
         ProcessCollector(registry=registry)
+
+    def add(self, collector: Collector) -> None:
+        """Serves what a collector collects as well."""
+        self._registry.register(collector)
 
     def stream(self, stream: str) -> StreamMetrics:
         """The metrics of the stream with this id, the same object at every call."""

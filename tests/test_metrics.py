@@ -9,6 +9,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from runtime.jetson import Jetson
+from runtime.jetson.collector import JetsonCollector
 from runtime.manifest import Evidence
 from runtime.metrics import (
     DROP_REASONS,
@@ -21,14 +23,15 @@ from runtime.metrics import (
 from runtime.sources import LossReason
 from runtime.status import StreamState
 from tests.engines import fake_build, small_manifest
+from tests.jetsons import write_tree, write_xavier
 
 MANUAL = Path(__file__).parent.parent / "docs" / "metrics.md"
 
 
 class Measured:
-    """Metrics of a daemon with an engine and a stream, and a way to read them."""
+    """Metrics of a daemon on a Jetson with an engine and a stream, and a way to read them."""
 
-    def __init__(self) -> None:
+    def __init__(self, jetson: Path) -> None:
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry)
         evidence = Evidence(
@@ -38,6 +41,7 @@ class Measured:
         self.metrics.engine.loaded(small_manifest([build]), build, 1.5)
         self.metrics.http.expect("/segment", "POST", ("200", "503"))
         self.metrics.stream("gate")
+        self.metrics.add(JetsonCollector(Jetson(jetson)))
 
     def value(self, name: str, **labels: str) -> float:
         value = self.registry.get_sample_value(f"swiftnet_{name}", labels)
@@ -46,8 +50,10 @@ class Measured:
 
 
 @pytest.fixture
-def measured() -> Measured:
-    return Measured()
+def measured(tmp_path: Path) -> Measured:
+    root = write_xavier(tmp_path)
+    write_tree(root, {"sys/class/hwmon/hwmon4/oc1_event_cnt": 0})
+    return Measured(root)
 
 
 def test_every_combination_that_can_occur_starts_at_zero(measured: Measured) -> None:

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from runtime import __version__
 from runtime.api import segment
+from runtime.api.device import add_device_routes
 from runtime.api.engines import add_engine_routes
 from runtime.api.errors import answer_faults, error_responses
 from runtime.api.events import add_event_routes
@@ -59,6 +60,7 @@ def create_app(services: Services) -> ASGIApp:
     )
     app.router.routes.append(Route(segment.PATH, SegmentEndpoint(services), methods=["POST"]))
     add_engine_routes(app, services)
+    add_device_routes(app, services)
     add_stream_routes(app, services)
     add_event_routes(app, services)
     add_health_routes(app, services)

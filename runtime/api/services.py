@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Mapping
+from dataclasses import dataclass, field
+from typing import Mapping, Optional
 
 from typing_extensions import Literal, Protocol
 
 from runtime.broadcast import Broadcast
 from runtime.config import ServeSettings
 from runtime.health import Health
+from runtime.jetson import Jetson
+from runtime.machine import Machine
 from runtime.manifest import Build, EngineManifest
 from runtime.metrics import Metrics
 from runtime.result import StreamResult
@@ -42,6 +44,8 @@ class Services:
         health: knows whether its results can be trusted.
         streams: by id.
         metrics: where everything is counted.
+        machine: what the daemon runs on.
+        jetson: the same machine's sensors; None where it is no Jetson.
     """
 
     settings: ServeSettings
@@ -53,3 +57,5 @@ class Services:
     health: Health
     streams: Mapping[str, LiveStream]
     metrics: Metrics
+    machine: Machine = field(default_factory=Machine)
+    jetson: Optional[Jetson] = None

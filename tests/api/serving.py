@@ -17,6 +17,8 @@ from runtime.config import load_settings
 from runtime.errors import EngineFailed
 from runtime.health import Health, KnownPicture
 from runtime.http_server import HttpServer
+from runtime.jetson import Jetson
+from runtime.machine import Machine
 from runtime.metrics import Metrics
 from runtime.worker import Worker
 from tests.engines import fake_build, segmenters, small_manifest
@@ -34,6 +36,8 @@ class Parts:
         streams: by id.
         picture: the known one.
         settings: of the daemon, as flags.
+        machine: what it runs on.
+        jetson: its sensors.
     """
 
     slots: int = 1
@@ -41,6 +45,8 @@ class Parts:
     streams: Mapping[str, LiveStream] = field(default_factory=dict)
     picture: Optional[KnownPicture] = None
     settings: Dict[str, Any] = field(default_factory=dict)
+    machine: Machine = field(default_factory=Machine)
+    jetson: Optional[Jetson] = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,8 @@ def served(parts: Optional[Parts] = None) -> Iterator[Served]:
             health=health,
             streams=parts.streams,
             metrics=metrics,
+            machine=parts.machine,
+            jetson=parts.jetson,
         )
         server.start(create_app(services), on_death=lambda: None)
         with httpx.Client(base_url=server.url, timeout=20) as client:
