@@ -15,6 +15,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--out", type=Path, required=True, metavar="FOLDER", help="what was begun there goes on")
     add("--jobs", type=int, default=1, metavar="N", help="steps at a time, of one thread each [1]")
     add("--data", type=Path, metavar="DIR", help="folder of the dataset, if not the recipe's")
+    add("--no-speed", dest="speed", action="store_false", help="leave speed for a quieter hour")
     add("--dry-run", action="store_true", help="show the steps, done and to do, and do none")
 
 
@@ -33,5 +34,6 @@ def run(arguments: Namespace) -> None:
             jobs=arguments.jobs,
             data=arguments.data,
             dry_run=arguments.dry_run,
+            speed=arguments.speed,
         )
     )

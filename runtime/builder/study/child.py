@@ -15,15 +15,20 @@ from typing import Callable, Dict, List
 import torch
 
 from runtime.builder.study import training_step
-from runtime.builder.study.step import Job, Kind
+from runtime.builder.study.engine_step import engine
+from runtime.builder.study.judge_step import judge
+from runtime.builder.study.speed_step import speed
+from runtime.builder.study.step import Job, Kind, Made
 from runtime.builder.study.store import JOB_NAME, write_done
-from runtime.builder.study.training_step import Made
 from runtime.errors import RuntimeFault
 
 WORK: Dict[Kind, Callable[[Job, Path], Made]] = {
     "train": training_step.train,
     "plan": training_step.plan,
     "cut": training_step.cut,
+    "engine": engine,
+    "judge": judge,
+    "speed": speed,
 }
 FAILED, ABANDONED = 1, 3
 

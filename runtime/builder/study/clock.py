@@ -27,10 +27,12 @@ class SpentTime:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / f"{PREFIX}{time.time_ns()}-{os.getpid()}.txt"
+        self._began = 0.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._keep_noting, daemon=True)
 
     def __enter__(self) -> SpentTime:
+        self._began = time.process_time()
         self._thread.start()
         return self
 
@@ -55,4 +57,4 @@ class SpentTime:
 
     def _note(self) -> None:
         with whole_file(self._path) as file:
-            file.write(f"{time.process_time():.1f}\n".encode())
+            file.write(f"{time.process_time() - self._began:.1f}\n".encode())

@@ -9,8 +9,9 @@ from typing import Optional
 
 from rich.console import Console
 
+from runtime.builder.study.collection import Collector
 from runtime.builder.study.graph import graph_of
-from runtime.builder.study.narration import ConsoleAudience, progress_on, steps_table
+from runtime.builder.study.narration import ConsoleAudience, progress_on, results_table, steps_table
 from runtime.builder.study.preparation import prepared_study
 from runtime.builder.study.recipe import recipe_from_file
 from runtime.builder.study.runner import Runner, only_study_in
@@ -28,6 +29,7 @@ class StudyOrder:
         jobs: steps at a time.
         data: folder of the dataset, instead of the recipe's.
         dry_run: show the steps and do none.
+        speed: measure it, if the recipe asks for it.
     """
 
     recipe: Path
@@ -35,6 +37,7 @@ class StudyOrder:
     jobs: int = 1
     data: Optional[Path] = None
     dry_run: bool = False
+    speed: bool = True
 
 
 def run_study(order: StudyOrder) -> None:
@@ -57,9 +60,13 @@ def run_study(order: StudyOrder) -> None:
     order.out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
     with only_study_in(order.out) as lock, progress_on(console) as progress:
-        audience = ConsoleAudience(console, progress)
-        with Runner(graph.steps, store, order.jobs, audience, lock) as runner:
+        collector = Collector(study, graph, store, order.out)
+        collector.collect()
+        audience = ConsoleAudience(console, progress, collector)
+        steps = {n: s for n, s in graph.steps.items() if order.speed or n != graph.speed}
+        with Runner(steps, store, order.jobs, audience, lock) as runner:
             runner.run()
+        results = collector.collect()
     if runner.failures:
         left = sum(store.done(step) is None for step in graph.steps.values())
         raise BuildFailed(
@@ -67,3 +74,4 @@ def run_study(order: StudyOrder) -> None:
             f"{left - len(runner.failures)} wait for them",
             "Read their logs, remove the cause and run the study again: what is done stays",
         )
+    Console(file=sys.stdout).print(results_table(results))

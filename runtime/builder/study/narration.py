@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from runtime.builder.study.collection import Collector
+from runtime.builder.study.results import StudyResults
 from runtime.builder.study.step import Step
 from runtime.builder.study.store import StepStore
 from runtime.builder.training.progress import LOG_NAME as TRAINING_LOG
@@ -32,9 +34,11 @@ class ConsoleAudience:
     Args:
         console: where to write.
         progress: shown by the caller while the study runs.
+        collector: writes the results after each step.
     """
 
-    def __init__(self, console: Console, progress: Progress) -> None:
+    def __init__(self, console: Console, progress: Progress, collector: Collector) -> None:
+        self._collector = collector
         self._console = console
         self._progress = progress
         self._shown: Dict[str, _Shown] = {}
@@ -48,6 +52,7 @@ class ConsoleAudience:
     def finished(self, step: Step) -> None:
         """See `Audience`."""
         self._say(f"done   {step.name}  after {self._end(step):.0f} s")
+        self._collector.collect()
 
     def failed(self, step: Step, reason: str) -> None:
         """See `Audience`."""
@@ -92,6 +97,25 @@ def steps_table(steps: Mapping[str, Step], store: StepStore) -> Table:
         key = store.key(step)
         state = "to do" if store.done(step) is None else "done"
         table.add_row(step.name, state, "" if key is None else key[:12], "\n".join(step.after))
+    return table
+
+
+def results_table(results: StudyResults) -> Table:
+    """MIoU of every finished row, in percent."""
+    table = Table(title=f"{results.study}: {len(results.models)} of {results.expected} networks")
+    table.add_column("network", overflow="fold")
+    table.add_column("parameters", justify="right")
+    table.add_column("GMACs", justify="right")
+    columns = [
+        (precision, name)
+        for precision in (results.models[0].accuracy if results.models else ())
+        for name in results.judged
+    ]
+    for precision, name in columns:
+        table.add_column(f"{name} {precision}", justify="right")
+    for row in results.models:
+        judged = [f"{100 * row.accuracy[precision][name].miou:.2f}" for precision, name in columns]
+        table.add_row(row.name, f"{row.parameters:,}", f"{row.macs / 1e9:.2f}", *judged)
     return table
 
 

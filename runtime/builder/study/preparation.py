@@ -33,6 +33,8 @@ from runtime.builder.training.plan import (
 from runtime.errors import InvalidConfig, InvalidInput
 from runtime.repository import sha256_of
 
+SAVE_EVERY_S = 120.0
+
 
 @dataclass(frozen=True)
 class PreparedModel:
@@ -86,6 +88,7 @@ class PreparedStudy:
         calibration: pictures to measure INT8 ranges on; None if there is no such table.
         calibration_sha256: of their content.
         judged: by name, the content of each set as SHA-256.
+        save_every: seconds between saved states of a training.
     """
 
     recipe: StudyRecipe
@@ -94,6 +97,17 @@ class PreparedStudy:
     calibration: Optional[SegmentationDataset]
     calibration_sha256: str
     judged: Dict[str, str]
+    save_every: float = SAVE_EVERY_S
+
+    @property
+    def how(self) -> Dict[str, Any]:
+        """What steps are told without any effect on their results."""
+        choice = self.recipe.calibration
+        return {
+            "dataset": str(self.data.resolve()),
+            "calibration": None if choice is None else choice.model_dump(mode="json"),
+            "save_every": self.save_every,
+        }
 
     @property
     def sha256(self) -> str:
@@ -111,13 +125,19 @@ class PreparedStudy:
         return key_of(decided, models)
 
 
-def prepared_study(recipe: StudyRecipe, base: Path, data: Optional[Path] = None) -> PreparedStudy:
+def prepared_study(
+    recipe: StudyRecipe,
+    base: Path,
+    data: Optional[Path] = None,
+    save_every: float = SAVE_EVERY_S,
+) -> PreparedStudy:
     """Reads all that the recipe names.
 
     Args:
         recipe: to prepare.
         base: folder that its paths start from.
         data: folder of the dataset, instead of the recipe's.
+        save_every: seconds between saved states of a training.
 
     Raises:
         InvalidConfig: a plan cannot be read, or contradicts the study.
@@ -135,6 +155,7 @@ def prepared_study(recipe: StudyRecipe, base: Path, data: Optional[Path] = None)
         calibration=calibration,
         calibration_sha256="" if calibration is None else content_sha256(calibration),
         judged={each.name: content_sha256(each.of(dataset)) for each in recipe.judged},
+        save_every=save_every,
     )
 
 

@@ -26,6 +26,10 @@ REVISIONS: Dict[Kind, int] = {
 SHOWN_OF_A_KEY = 12
 
 
+Made = Tuple[Tuple[str, ...], Dict[str, Any]]
+"""What doing a step gives: paths of files within its folder, and what was found out."""
+
+
 @dataclass(frozen=True)
 class Given:
     """A file that was there before the study."""

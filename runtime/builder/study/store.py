@@ -34,7 +34,7 @@ class StepStore:
         """The step's key; None while one of its inputs is still to be made."""
         hashes: Dict[str, str] = {}
         for part, source in step.inputs.items():
-            sha256 = self._sha256(source)
+            sha256 = self.sha256(source)
             if sha256 is None:
                 return None
             hashes[part] = sha256
@@ -48,6 +48,13 @@ class StepStore:
         """The step's record; None where there is none, or a file that it names is gone."""
         key = self.key(step)
         return None if key is None else done_in(self.folder(step, key), key)
+
+    def sha256(self, source: Source) -> Optional[str]:
+        """Of a file's content; None while it is still to be made."""
+        if isinstance(source, Given):
+            return source.sha256
+        done = self.done(self._steps[source.step])
+        return None if done is None else done.outputs[source.file]
 
     def path(self, source: Source) -> Path:
         """Where a file lies that is there already."""
@@ -77,12 +84,6 @@ class StepStore:
         with whole_file(folder / JOB_NAME) as file:
             file.write((job.model_dump_json(indent=1) + "\n").encode())
         return folder
-
-    def _sha256(self, source: Source) -> Optional[str]:
-        if isinstance(source, Given):
-            return source.sha256
-        done = self.done(self._steps[source.step])
-        return None if done is None else done.outputs[source.file]
 
 
 def done_in(folder: Path, key: str) -> Optional[Done]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Optional, Tuple
+from typing import Optional
 
 from runtime.builder.card import card_of
 from runtime.builder.checkpoint import load_checkpoint, save_checkpoint
@@ -11,25 +11,22 @@ from runtime.builder.layouts import open_dataset
 from runtime.builder.pruning.command import PruneJob, run_prune
 from runtime.builder.pruning.recalibration import recalibrate
 from runtime.builder.pruning.request import PruningRequest
-from runtime.builder.pruning.ticket_files import ticket_beside
+from runtime.builder.pruning.ticket_files import plan_path, ticket_beside, ticket_path
 from runtime.builder.pruning.tickets import settings_for
 from runtime.builder.study.clock import SpentTime
-from runtime.builder.study.graph import (
-    PLAN_NAME,
-    START_NAME,
-    START_PLAN_NAME,
-    START_TICKET_NAME,
-)
 from runtime.builder.study.recipe import CalibrationChoice
-from runtime.builder.study.step import Job
+from runtime.builder.study.step import Job, Made
 from runtime.builder.training.batches import steps_per_epoch
 from runtime.builder.training.command import CHECKPOINT_NAME, TrainingOptions, run_train
 from runtime.builder.training.plan import PATHS, TrainingPlan, pictures
 from runtime.builder.training.state import STATE_NAME
 from runtime.errors import InvalidInput
 
-Made = Tuple[Tuple[str, ...], Dict[str, Any]]
-"""Paths of what a step made, within its folder, and what it found out."""
+PLAN_NAME = "plan.json"
+START = Path("start.pt")
+START_NAME = START.name
+START_PLAN_NAME = str(plan_path(START))
+START_TICKET_NAME = str(ticket_path(START))
 
 
 def train(job: Job, folder: Path) -> Made:
@@ -46,7 +43,11 @@ def train(job: Job, folder: Path) -> Made:
         _require_trained_by(plan, folder / CHECKPOINT_NAME)
     else:
         with spent:
-            options = TrainingOptions(measure_every=plan.settings.epochs, keep_step=kept)
+            options = TrainingOptions(
+                save_every=job.how["save_every"],
+                measure_every=plan.settings.epochs,
+                keep_step=kept,
+            )
             run_train(plan, folder, options)
     (folder / STATE_NAME).unlink(missing_ok=True)
     return outputs, {"steps": _steps(plan), "seconds": spent.seconds()}

@@ -1,0 +1,78 @@
+"""The step that judges the builds of an engine on one set of pictures, as they are served."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Dict, Mapping, Tuple
+
+from runtime.backends import open_engine
+from runtime.builder.dataset import SegmentationDataset
+from runtime.builder.engine.evidence import REFERENCE, labels_of
+from runtime.builder.evaluation.confusion import ConfusionMatrix, EvaluationReport
+from runtime.builder.layouts import open_dataset
+from runtime.builder.study.recipe import JudgedChoice
+from runtime.builder.study.step import Job, Made
+from runtime.manifest import Precision
+from runtime.repository import EngineFolder
+from runtime.segmenter import Segmenter
+
+
+def judge(job: Job, _: Path) -> Made:
+    """Compares the labels of every build with the truth, and with those of the FP32 build.
+
+    Raises:
+        RuntimeFault: a build cannot be opened, or a picture is broken.
+    """
+    precisions: Tuple[Precision, ...] = tuple(job.parameters["precisions"])
+    choice = JudgedChoice.model_validate(job.how["judged"])
+    pictures = choice.of(open_dataset(Path(job.how["dataset"])))
+    with ExitStack() as opened:
+        segmenters: Dict[Precision, Segmenter] = {}
+        for precision in precisions:
+            artefact = job.inputs[precision]
+            manifest = EngineFolder(artefact.parent).manifest
+            build = next(b for b in manifest.builds if b.artefact == artefact.name)
+            # A slot of this mode has one thread, as other steps run meanwhile.
+            engine = open_engine(manifest, build, artefact, mode="throughput")
+            segmenters[precision] = Segmenter(manifest, opened.enter_context(engine).slots[0])
+        reports, agreement = judged(segmenters, pictures)
+    return (), {
+        "accuracy": {name: report.model_dump(mode="json") for name, report in reports.items()},
+        "agreement": agreement,
+    }
+
+
+def judged(
+    segmenters: Mapping[Precision, Segmenter], pictures: SegmentationDataset
+) -> Tuple[Dict[Precision, EvaluationReport], Dict[Precision, float]]:
+    """Reports of all builds, which see each picture in turn.
+
+    Args:
+        segmenters: by precision; `REFERENCE` is among them.
+        pictures: labelled, with the classes of the builds.
+
+    Returns:
+        A report by precision, and by every other precision than `REFERENCE` the share of all
+        pixels, unlabelled ones included, that it labels as `REFERENCE` does.
+    """
+    names = pictures.classes.names
+    matrices = {
+        precision: ConfusionMatrix(len(names), pictures.classes.ignore_id)
+        for precision in segmenters
+    }
+    equal = {precision: 0 for precision in segmenters if precision != REFERENCE}
+    pixels = 0
+    for index in range(len(pictures)):
+        image, truth = pictures.load(index)
+        masks = {precision: labels_of(each, image) for precision, each in segmenters.items()}
+        for precision, mask in masks.items():
+            matrices[precision].add(truth, mask)
+        for precision in equal:
+            equal[precision] += int((masks[precision] == masks[REFERENCE]).sum())
+        pixels += truth.size
+    reports = {
+        precision: matrix.report(pictures.name, pictures.splits, names, len(pictures))
+        for precision, matrix in matrices.items()
+    }
+    return reports, {precision: count / pixels for precision, count in equal.items()}

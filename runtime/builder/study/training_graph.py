@@ -1,0 +1,143 @@
+"""The part of a study's graph that trains: whole networks, plans, cuts, and recovery."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional, Tuple
+
+from runtime.builder.pruning.arms import NEED_EARLY_WEIGHTS
+from runtime.builder.study.preparation import PreparedModel, PreparedStudy
+from runtime.builder.study.recipe import PruningChoice, StudyArm
+from runtime.builder.study.row import Row, step_name
+from runtime.builder.study.step import Product, Source, Step
+from runtime.builder.study.training_step import (
+    PLAN_NAME,
+    START_NAME,
+    START_PLAN_NAME,
+    START_TICKET_NAME,
+)
+from runtime.builder.training.command import CHECKPOINT_NAME
+from runtime.builder.training.plan import PATHS, TrainingPlan
+
+REWINDS = (*NEED_EARLY_WEIGHTS, "lrr")
+
+
+class TrainingGraph:
+    """The trainings of a study, drawn row by row.
+
+    Args:
+        study: whose.
+
+    Attributes:
+        rows: drawn so far.
+        steps: drawn so far, each after those that it needs.
+    """
+
+    def __init__(self, study: PreparedStudy) -> None:
+        self._study = study
+        self._plans: Dict[str, Step] = {}
+        self.rows: List[Row] = []
+        self.steps: List[Step] = []
+
+    def whole(self, model: PreparedModel, seed: int) -> None:
+        """A row for the whole network; a network that was brought along is the same each time."""
+        name = f"{model.name}/seed-{seed}"
+        if model.checkpoint is not None:
+            if seed == self._study.recipe.seeds[0]:
+                self.rows.append(Row(name, model, seed, model.checkpoint))
+            return
+        rewind = self._study.recipe.rewind
+        step = self._add(
+            Step(
+                name=step_name("train", name),
+                kind="train",
+                parameters=self._trained(model, model.plan_for(seed), rewind),
+                inputs=dict(model.start),
+                how=self._study.how,
+            )
+        )
+        trained = Product(step.name, CHECKPOINT_NAME)
+        self.rows.append(Row(name, model, seed, trained, training=step.name))
+
+    def pruned(
+        self, model: PreparedModel, pruning: PruningChoice, arm: StudyArm, seed: int
+    ) -> None:
+        """A row for one pruned and recovered network."""
+        name = f"{self._prefix(model)}{pruning.name}/{arm}/seed-{seed}"
+        whole, early = self._origin(model, seed)
+        planned = self._planned(model, pruning, seed, whole)
+        inputs: Dict[str, Source] = {"checkpoint": whole, "plan": Product(planned.name, PLAN_NAME)}
+        if arm in REWINDS and early is not None:
+            inputs["early"] = early
+        cut = self._add(
+            Step(
+                name=step_name("cut", name),
+                kind="cut",
+                parameters={"arm": arm, "seed": seed, **self._recalibration(arm)},
+                inputs=inputs,
+                how=self._study.how,
+            )
+        )
+        plan = Product(cut.name, START_PLAN_NAME)
+        if arm == "none":
+            self.rows.append(
+                Row(name, model, seed, Product(cut.name, START_NAME), pruning, arm, plan)
+            )
+            return
+        continued = model.plan_for(seed).model_copy(
+            update={"network": None, "imagenet": None, "init": None}
+        )
+        step = self._add(
+            Step(
+                name=step_name("train", name),
+                kind="train",
+                parameters=self._trained(model, continued, None),
+                inputs={
+                    "init": Product(cut.name, START_NAME),
+                    "ticket": Product(cut.name, START_TICKET_NAME),
+                    "plan": plan,
+                },
+                how=self._study.how,
+            )
+        )
+        trained = Product(step.name, CHECKPOINT_NAME)
+        self.rows.append(Row(name, model, seed, trained, pruning, arm, plan, step.name))
+
+    def _origin(self, model: PreparedModel, seed: int) -> Tuple[Source, Optional[Source]]:
+        """The trained whole network, and where its training can be rewound to."""
+        if model.checkpoint is not None:
+            return model.checkpoint, model.early
+        step = step_name("train", f"{model.name}/seed-{seed}")
+        rewind = self._study.recipe.rewind
+        return Product(step, CHECKPOINT_NAME), Product(step, f"step-{rewind}.pt")
+
+    def _planned(
+        self, model: PreparedModel, pruning: PruningChoice, seed: int, whole: Source
+    ) -> Step:
+        """The planning of a pruning, which all arms share."""
+        name = step_name("plan", f"{self._prefix(model)}{pruning.name}/seed-{seed}")
+        if name not in self._plans:
+            request = pruning.request(seed).model_dump(mode="json")
+            self._plans[name] = self._add(
+                Step(name, "plan", {"request": request}, {"checkpoint": whole})
+            )
+        return self._plans[name]
+
+    def _recalibration(self, arm: StudyArm) -> Dict[str, str]:
+        """An arm that trains nothing has its batch norms measured on the calibration pictures."""
+        return {"pictures": self._study.calibration_sha256} if arm == "none" else {}
+
+    def _trained(
+        self, model: PreparedModel, plan: TrainingPlan, keep_step: Optional[int]
+    ) -> Dict[str, object]:
+        return {
+            "plan": plan.model_dump(mode="json", exclude=PATHS),
+            "pictures": model.pictures_sha256,
+            "keep_step": keep_step,
+        }
+
+    def _prefix(self, model: PreparedModel) -> str:
+        return "" if len(self._study.models) == 1 else f"{model.name}/"
+
+    def _add(self, step: Step) -> Step:
+        self.steps.append(step)
+        return step
