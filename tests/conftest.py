@@ -82,6 +82,11 @@ COMPONENTS: Dict[str, Component] = {
         lambda: has_module("tensorrt_rtx"), "run `make test-rtx`", can_be_installed=False
     ),
     "ffmpeg": Component(lambda: shutil.which("ffmpeg") is not None, "apt-get install ffmpeg"),
+    "gxx": Component(lambda: shutil.which("g++") is not None, "apt-get install g++"),
+    "nvrtc": Component(
+        lambda: has_module("nvidia") and has_module("nvidia.cuda_nvrtc"),
+        "pip install nvidia-cuda-nvrtc-cu11",
+    ),
     "gpu": Component(
         lambda: (
             has_module("tensorrt") and has_module("pycuda") and any(map(Path.exists, GPU_NODES))

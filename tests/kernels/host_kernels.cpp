@@ -1,4 +1,5 @@
 // The kernels as functions of the host, launched by name with the bytes that a GPU would get.
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <cstddef>
@@ -20,8 +21,8 @@ constexpr int STACK_BYTES = 1 << 16;
 enum class State { READY, AT_BLOCK_BARRIER, AT_WARP_BARRIER, FINISHED };
 
 struct Fibre {
-    ucontext_t context;
-    std::unique_ptr<char[]> stack{new char[STACK_BYTES]};
+    jmp_buf place;
+    std::unique_ptr<char[]> stack;
     Index index;
     State state;
 };
@@ -51,28 +52,37 @@ const Kernel KERNELS[] = {
     {"resize_labels", call<ResizeParameters, resize_labels>},
 };
 
-ucontext_t scheduler;
+jmp_buf scheduler;
 std::vector<Fibre> fibres;
 Fibre* running;
 const Kernel* launched;
 const void* given;
 
-void enter() {
-    launched->run(given);
-    running->state = State::FINISHED;
-    swapcontext(&running->context, &scheduler);
+// Contexts are switched by jumps: unlike swapcontext, they ask nothing of the kernel.
+void leave_as(State state) {
+    running->state = state;
+    if (!_setjmp(running->place)) _longjmp(scheduler, 1);
 }
 
-void wait_at(State barrier) {
-    Fibre* self = running;
-    self->state = barrier;
-    swapcontext(&self->context, &scheduler);
+void live() {
+    for (;;) {
+        launched->run(given);
+        leave_as(State::FINISHED);
+    }
 }
 
 void resume(Fibre& fibre) {
     running = &fibre;
     threadIdx = fibre.index;
-    swapcontext(&scheduler, &fibre.context);
+    if (_setjmp(scheduler)) return;
+    if (fibre.stack) _longjmp(fibre.place, 1);
+    fibre.stack.reset(new char[STACK_BYTES]);
+    ucontext_t context;
+    getcontext(&context);
+    context.uc_stack.ss_sp = fibre.stack.get();
+    context.uc_stack.ss_size = STACK_BYTES;
+    makecontext(&context, live, 0);
+    setcontext(&context);
 }
 
 bool all_are(State state, std::size_t first, std::size_t end) {
@@ -97,20 +107,10 @@ bool release_somebody() {
     return released;
 }
 
-void begin(Fibre& fibre, unsigned thread) {
-    fibre.index = Index{thread % blockDim.x, thread / blockDim.x, 0};
-    fibre.state = State::READY;
-    getcontext(&fibre.context);
-    fibre.context.uc_stack.ss_sp = fibre.stack.get();
-    fibre.context.uc_stack.ss_size = STACK_BYTES;
-    fibre.context.uc_link = nullptr;
-    makecontext(&fibre.context, enter, 0);
-}
-
 // False where threads wait for each other in vain.
 bool run_block(const std::vector<unsigned>& order) {
     std::memset(__start_shared_memory, 0xA5, __stop_shared_memory - __start_shared_memory);
-    for (unsigned thread = 0; thread < fibres.size(); ++thread) begin(fibres[thread], thread);
+    for (Fibre& fibre : fibres) fibre.state = State::READY;
     while (!all_are(State::FINISHED, 0, fibres.size())) {
         bool progress = false;
         for (const unsigned thread : order) {
@@ -125,8 +125,8 @@ bool run_block(const std::vector<unsigned>& order) {
 
 }  // namespace
 
-void host::wait_for_block() { wait_at(State::AT_BLOCK_BARRIER); }
-void host::wait_for_warp() { wait_at(State::AT_WARP_BARRIER); }
+void host::wait_for_block() { leave_as(State::AT_BLOCK_BARRIER); }
+void host::wait_for_warp() { leave_as(State::AT_WARP_BARRIER); }
 
 enum Outcome { DONE, NO_SUCH_KERNEL, BARRIER_DIVERGED };
 
@@ -144,11 +144,16 @@ extern "C" int launch(const char* name, const unsigned* grid, const unsigned* bl
     const unsigned threads = block[0] * block[1];
     if (fibres.size() != threads) fibres = std::vector<Fibre>(threads);
     std::vector<unsigned> order(threads);
-    for (unsigned nth = 0; nth < threads; ++nth) order[nth] = nth * stride % threads;
+    for (unsigned nth = 0; nth < threads; ++nth) {
+        order[nth] = nth * stride % threads;
+        fibres[nth].index = Index{nth % blockDim.x, nth / blockDim.x, 0};
+    }
     for (unsigned y = 0; y < grid[1]; ++y) {
         for (unsigned x = 0; x < grid[0]; ++x) {
             blockIdx = Index{x, y, 0};
-            if (!run_block(order)) return BARRIER_DIVERGED;
+            if (run_block(order)) continue;
+            fibres.clear();
+            return BARRIER_DIVERGED;
         }
     }
     return DONE;
