@@ -22,6 +22,10 @@ HALF_MODEL = "model.fp16.onnx"
 INT8_MODEL = "model.int8.onnx"
 INT8_HALF_MODEL = "model.int8.fp16.onnx"
 CALIBRATION_CACHE = "calibration.cache"
+LABELS_MODELS: Dict[Precision, str] = {
+    "fp32": "model.labels.onnx",
+    "int8": "model.int8.labels.onnx",
+}
 CANARY_IMAGE = "canary.png"
 CANARY_LABELS = "canary.labels.png"
 BUILD_STATE = "build-state.json"

@@ -1,11 +1,28 @@
-"""`runtime build-engine`: from a checkpoint to an engine folder."""
+"""`runtime build-engine`: from a checkpoint to an engine folder, and from a folder to its plans."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import Any, Dict
 
-HELP = "build an engine from a checkpoint or a recipe"
+from runtime.errors import InvalidConfig
+
+HELP = "build an engine from a checkpoint or a recipe, or TensorRT plans for a built one"
+
+# Flags that say how plans are built, by the field of `plan_choice.PlanChoice` that each sets.
+PLAN_FLAGS = {
+    "sm": "compute_capabilities",
+    "workspace": "workspace_mib",
+    "batch": "batch",
+    "level": "optimization_level",
+    "typing": "typing",
+    "dla": "dla_core",
+    "require_int8": "require_int8",
+}
+_ASK = "Add --tensorrt"
+# What a folder that is already built has no use for.
+CHAIN_FLAGS = ("checkpoint", "recipe", "calib", "data", "out", "max_drop")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -34,6 +51,51 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="POINTS",
         help="points of mIoU that a build may lose against FP32, this once",
     )
+    add(
+        "--labels-inside",
+        action="store_true",
+        help="also write ONNX files that give labels, for other runtimes",
+    )
+    add(
+        "--calibration-cache",
+        action="store_true",
+        help="also write the INT8 ranges as TensorRT's calibration cache, which a DLA needs",
+    )
+    _add_plan_arguments(parser)
+
+
+def _add_plan_arguments(parser: ArgumentParser) -> None:
+    add = parser.add_argument_group("TensorRT plans").add_argument
+    add("--tensorrt", action="store_true", help="build plans too, with the TensorRT installed here")
+    add(
+        "--folder",
+        type=Path,
+        metavar="FOLDER",
+        help="a built engine folder to add plans to; neither torch nor onnx is needed",
+    )
+    add(
+        "--sm",
+        nargs="+",
+        metavar="CAPABILITY",
+        help="compute capabilities such as 8.6 8.9, a plan each, with TensorRT-RTX [this GPU's]",
+    )
+    add("--workspace", type=int, metavar="MIB", help="scratch memory of a kernel [1024]")
+    add(
+        "--batch",
+        nargs=3,
+        type=int,
+        metavar=("MIN", "USUAL", "MAX"),
+        help="pictures at once [the one picture of the file]",
+    )
+    add("--level", type=int, metavar="N", help="optimization level, 0 to 5 [TensorRT's own]")
+    add("--typing", choices=("weak", "strong"), help="[strong where it exists]")
+    add("--dla", type=int, metavar="CORE", help="run on this DLA, the GPU doing what it cannot")
+    add(
+        "--require-int8",
+        action="store_true",
+        default=None,
+        help="fail if a quantized convolution computes in float",
+    )
 
 
 def run(arguments: Namespace) -> None:
@@ -42,6 +104,13 @@ def run(arguments: Namespace) -> None:
     Raises:
         RuntimeFault: something needed is missing, or a step failed; what was done is kept.
     """
+    flags = _plan_flags(arguments)
+    if arguments.folder is not None:
+        _require_plans_alone(arguments)
+        from runtime.builder.engine.plan_command import build_plans_command
+
+        build_plans_command(arguments.folder, tuple(arguments.precisions or ()), flags)
+        return
     from runtime.builder.engine.command import build_engine_command
     from runtime.builder.engine.order import BuildRequest
 
@@ -54,5 +123,35 @@ def run(arguments: Namespace) -> None:
             dataset=arguments.data,
             out=arguments.out,
             max_drop=arguments.max_drop,
+            plans=flags if arguments.tensorrt else None,
+            labels_inside=arguments.labels_inside,
+            calibration_cache=arguments.calibration_cache,
         )
     )
+
+
+def _plan_flags(arguments: Namespace) -> Dict[str, Any]:
+    """What was said about plans.
+
+    Raises:
+        InvalidConfig: something was, but no plans are asked for.
+    """
+    given = {flag: getattr(arguments, flag) for flag in PLAN_FLAGS}
+    said = {flag: value for flag, value in given.items() if value is not None}
+    if said and not arguments.tensorrt:
+        names = ", ".join(f"--{flag.replace('_', '-')}" for flag in said)
+        raise InvalidConfig(f"{names} is about TensorRT plans, and none are asked for", _ASK)
+    return {PLAN_FLAGS[flag]: value for flag, value in said.items()}
+
+
+def _require_plans_alone(arguments: Namespace) -> None:
+    """Raises InvalidConfig where a folder is given together with what it was built from."""
+    if not arguments.tensorrt:
+        raise InvalidConfig("--folder is for building plans, and none are asked for", _ASK)
+    surplus = [flag for flag in CHAIN_FLAGS if getattr(arguments, flag) is not None]
+    surplus += [f for f in ("labels_inside", "calibration_cache") if getattr(arguments, f)]
+    if surplus:
+        raise InvalidConfig(
+            f"--folder takes what is built already, and {surplus[0]} would build it anew",
+            "Give a recipe or a checkpoint with --tensorrt to do both",
+        )

@@ -29,10 +29,12 @@ from runtime.manifest import (
     Provenance,
 )
 from runtime.repository import (
+    CALIBRATION_CACHE,
     CANARY_IMAGE,
     CANARY_LABELS,
     FLOAT_MODEL,
     HALF_MODEL,
+    INT8_HALF_MODEL,
     INT8_MODEL,
     EngineFolder,
     sha256_of,
@@ -139,12 +141,34 @@ def assembled(
     ]
     former = _former_manifest(order)
     replaced = {build.artefact for build in ordered}
-    kept = [] if former is None else [b for b in former.builds if b.artefact not in replaced]
+    others = [] if former is None else [b for b in former.builds if b.artefact not in replaced]
+    kept = [build for build in others if _follows_from_what_is_here(order, build)]
     canary = _canary(order, findings, former if kept else None)
-    changes: Dict[str, Any] = {"builds": ordered + kept, "canary": canary}
+    changes: Dict[str, Any] = {
+        "builds": ordered + kept,
+        "canary": canary,
+        "plan_sources": _plan_sources(order, former),
+    }
     plain = provisional(order, builds).model_copy(update=changes).model_dump()
     fresh = EngineManifest.model_validate(plain)
     return former if former is not None and _says_the_same(former, fresh) else fresh
+
+
+def _follows_from_what_is_here(order: BuildOrder, build: Build) -> bool:
+    """Whether a former build is portable, or a plan of a file that is still the same."""
+    if build.compute_capability is None:
+        return True
+    source = order.out / str(build.settings.get("onnx", FLOAT_MODEL))
+    return source.is_file() and sha256_of(source) == build.onnx_sha256
+
+
+def _plan_sources(order: BuildOrder, former: Optional[EngineManifest]) -> Dict[str, str]:
+    """Files of the folder that plans are built from, whether or not they are builds themselves."""
+    made = [FLOAT_MODEL]
+    made += [INT8_HALF_MODEL] if "int8" in order.precisions else []
+    made += [CALIBRATION_CACHE] if order.calibration_cache else []
+    kept = {} if former is None else former.plan_sources
+    return {**kept, **{name: sha256_of(order.out / name) for name in made}}
 
 
 def _former_manifest(order: BuildOrder) -> Optional[EngineManifest]:

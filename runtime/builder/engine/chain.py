@@ -1,4 +1,4 @@
-"""The chain: checkpoint, export, calibrate, quantize, lint, evaluate, manifest.
+"""The chain: checkpoint, export, calibrate, quantize, lint, evaluate, manifest, plans.
 
 Each step is keyed by the content of all it depends on and skipped when that very step was done
 before. The manifest is written last and at once, so a folder whose build was killed still holds
@@ -13,14 +13,17 @@ from typing import Callable, Dict, Optional
 
 import onnx
 
+from runtime.backends.trt_calibration_cache import cache_from_ranges
 from runtime.builder.engine.assembly import ARTEFACTS, Findings, assembled, portable_builds
 from runtime.builder.engine.build_state import BuildState, key_of, write_atomically
 from runtime.builder.engine.evidence import REFERENCE, require_accuracy
 from runtime.builder.engine.order import BuildOrder, BuildRequest, order_from_request
+from runtime.builder.engine.plans import build_plans
 from runtime.builder.engine.reporter import Reporter, Silence
 from runtime.builder.engine.trial import examined, trial_key, trial_parts
 from runtime.builder.graph.export import onnx_from_model
 from runtime.builder.graph.half import half_from_float
+from runtime.builder.graph.labels_inside import with_labels_inside
 from runtime.builder.graph.lint import require_importable
 from runtime.builder.quantization.calibrate import (
     PASSES,
@@ -33,10 +36,21 @@ from runtime.builder.quantization.calibrate import (
 from runtime.builder.quantization.quantize import int8_from_float
 from runtime.errors import BuildFailed
 from runtime.manifest import Build, EngineManifest, Precision, manifest_text
-from runtime.repository import CANARY_IMAGE, CANARY_LABELS, EngineFolder, sha256_of
+from runtime.repository import (
+    CALIBRATION_CACHE,
+    CANARY_IMAGE,
+    CANARY_LABELS,
+    FLOAT_MODEL,
+    HALF_MODEL,
+    INT8_HALF_MODEL,
+    INT8_MODEL,
+    LABELS_MODELS,
+    EngineFolder,
+    sha256_of,
+)
 
 # A step whose code starts to give another result gets another number: nothing stale is kept.
-REVISIONS = {"export": 1, "calibrate": 1, "quantize": 1, "half": 1, "examine": 1}
+REVISIONS = {"export": 1, "calibrate": 1, "quantize": 1, "half": 1, "labels": 1, "examine": 1}
 CALIBRATION = "calibration"
 
 
@@ -76,8 +90,13 @@ class _Chain:
         table = self._calibrated() if "int8" in order.precisions else None
         if table is not None:
             self._quantize(table)
+            self._halve("halve int8", INT8_MODEL, INT8_HALF_MODEL)
         if "fp16" in order.precisions:
-            self._half()
+            self._halve("half", FLOAT_MODEL, HALF_MODEL)
+        if order.labels_inside:
+            self._put_labels_inside()
+        if order.calibration_cache and table is not None:
+            self._cache(table)
         builds = portable_builds(order, table)
         findings = self._examine(builds)
         for precision in order.precisions:
@@ -89,7 +108,9 @@ class _Chain:
             )
         manifest = assembled(order, builds, findings)
         write_atomically(self._folder.manifest_path, manifest_text(manifest).encode())
-        return manifest
+        if order.plans is None:
+            return manifest
+        return build_plans(EngineFolder(order.out), order.precisions, order.plans, self._reporter)
 
     def _export(self) -> None:
         order = self._order
@@ -99,7 +120,7 @@ class _Chain:
         def make() -> onnx.ModelProto:
             return onnx_from_model(order.checkpoint.model, *size)
 
-        self._artefact("export", "fp32", key, make)
+        self._artefact("export", FLOAT_MODEL, key, make)
 
     def _calibrated(self) -> RangeTable:
         """The ranges of this graph on these pictures, from the disk if they are there."""
@@ -123,9 +144,7 @@ class _Chain:
         return table
 
     def _quantize(self, table: RangeTable) -> None:
-        choice = self._order.recipe.calibration
-        rule = "" if choice is None else choice.rule
-        thresholds = table.thresholds(rule)
+        thresholds = self._thresholds(table)
         options = self._order.recipe.quantization.options()
         plain = {**dataclasses.asdict(options), "keep_float": sorted(options.keep_float)}
         key = key_of(REVISIONS["quantize"], table.graph_sha256, thresholds, plain)
@@ -133,24 +152,48 @@ class _Chain:
         def make() -> onnx.ModelProto:
             return int8_from_float(self._float_model(), thresholds, options)
 
-        self._artefact("quantize", "int8", key, make)
+        self._artefact("quantize", INT8_MODEL, key, make)
 
-    def _half(self) -> None:
-        key = key_of(REVISIONS["half"], sha256_of(self._order.out / ARTEFACTS[REFERENCE]))
-        self._artefact("half", "fp16", key, lambda: half_from_float(self._float_model()))
+    def _thresholds(self, table: RangeTable) -> Dict[str, float]:
+        choice = self._order.recipe.calibration
+        return table.thresholds("" if choice is None else choice.rule)
+
+    def _halve(self, step: str, source: str, twin: str) -> None:
+        """The FP16 twin of a file, for strongly typed TensorRT."""
+        path = self._order.out / source
+        key = key_of(REVISIONS["half"], sha256_of(path))
+        self._artefact(step, twin, key, lambda: half_from_float(onnx.load(str(path))))
+
+    def _put_labels_inside(self) -> None:
+        """Of each float32 file that was ordered, one that ends with labels."""
+        for precision in self._order.precisions:
+            if precision not in LABELS_MODELS:
+                continue
+            path = self._order.out / ARTEFACTS[precision]
+            key = key_of(REVISIONS["labels"], sha256_of(path))
+
+            def make(source: Path = path) -> onnx.ModelProto:
+                return with_labels_inside(onnx.load(str(source)))
+
+            self._artefact(f"labels {precision}", LABELS_MODELS[precision], key, make)
+
+    def _cache(self, table: RangeTable) -> None:
+        """The ranges as TensorRT writes them; the names are those of the float file."""
+        content = cache_from_ranges(self._thresholds(table)).encode("ascii")
+        write_atomically(self._order.out / CALIBRATION_CACHE, content)
 
     def _artefact(
-        self, step: str, precision: Precision, key: str, make: Callable[[], onnx.ModelProto]
+        self, step: str, name: str, key: str, make: Callable[[], onnx.ModelProto]
     ) -> None:
         """Makes, lints and writes one ONNX file, unless it is there."""
-        path = self._order.out / ARTEFACTS[precision]
+        path = self._order.out / name
         if self._state.is_done(step, key):
             self._reporter.skipped(step)
             return
         with self._reporter.step(step):
             model = make()
             # FP16 graphs are for strongly typed TensorRT alone, whose parser has other rules.
-            if precision != "fp16":
+            if name not in (HALF_MODEL, INT8_HALF_MODEL):
                 require_importable(model)
             write_atomically(path, model.SerializeToString())
             self._state.record(step, key, [path])

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from runtime.builder.card import TrainingCard, card_of
 from runtime.builder.checkpoint import Checkpoint, load_checkpoint
 from runtime.builder.dataset import SegmentationDataset
 from runtime.builder.engine.build_state import write_atomically
 from runtime.builder.engine.derivation import calibration_from, derived_recipe, name_from
+from runtime.builder.engine.plan_choice import PlanChoice
+from runtime.builder.engine.plans import installed_tensorrt
 from runtime.builder.engine.recipe import EvaluationChoice, Recipe, recipe_from_file, recipe_text
 from runtime.builder.engine.selection import calibration_pictures
 from runtime.builder.layouts import open_dataset
 from runtime.errors import InvalidConfig, InvalidInput
 from runtime.labels import Classes
+from runtime.machine import this_machine
 from runtime.manifest import InputSpec, Precision
 from runtime.repository import RECIPE_NAME
 
@@ -35,6 +38,10 @@ class BuildRequest:
         dataset: folder of the dataset.
         out: the engine folder.
         max_drop: points of mIoU that a build may lose.
+        plans: what flags say of TensorRT plans, as fields of `PlanChoice`; None does not ask for
+            any, and then the recipe's table does where TensorRT is installed.
+        labels_inside: whether to write files that give labels, for other runtimes.
+        calibration_cache: whether to write TensorRT's own form of the INT8 ranges.
     """
 
     checkpoint: Optional[Path] = None
@@ -44,6 +51,9 @@ class BuildRequest:
     dataset: Optional[Path] = None
     out: Optional[Path] = None
     max_drop: Optional[float] = None
+    plans: Optional[Mapping[str, Any]] = None
+    labels_inside: bool = False
+    calibration_cache: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,9 @@ class BuildOrder:
         calibration_images: empty where nothing is to be calibrated.
         exams: may be empty.
         canary: picture that readiness is proven with.
+        plans: how to build TensorRT plans; None without any.
+        labels_inside: see `BuildRequest`.
+        calibration_cache: see `BuildRequest`.
     """
 
     recipe: Recipe
@@ -79,6 +92,9 @@ class BuildOrder:
     calibration_images: Tuple[Path, ...]
     exams: Tuple[Exam, ...]
     canary: Optional[Path]
+    plans: Optional[PlanChoice] = None
+    labels_inside: bool = False
+    calibration_cache: bool = False
 
 
 def order_from_request(request: BuildRequest) -> BuildOrder:
@@ -94,6 +110,11 @@ def order_from_request(request: BuildRequest) -> BuildOrder:
     dataset = _dataset(recipe, out)
     precisions = request.precisions or tuple(recipe.precisions)
     images: Tuple[Path, ...] = ()
+    if request.calibration_cache and "int8" not in precisions:
+        raise InvalidConfig(
+            "a calibration cache holds the ranges of an INT8 build, and none is ordered",
+            "Add --int8",
+        )
     if "int8" in precisions:
         images = calibration_pictures(recipe.calibration, dataset, out)
     exams = tuple(
@@ -111,7 +132,19 @@ def order_from_request(request: BuildRequest) -> BuildOrder:
         calibration_images=images,
         exams=exams,
         canary=_canary(recipe, dataset, exams, images),
+        plans=_plans(recipe, request),
+        labels_inside=request.labels_inside,
+        calibration_cache=request.calibration_cache,
     )
+
+
+def _plans(recipe: Recipe, request: BuildRequest) -> Optional[PlanChoice]:
+    """The command insists on plans; a recipe's table waits for a machine that can build them."""
+    if request.plans is not None:
+        return (recipe.tensorrt or PlanChoice()).overridden(request.plans)
+    if recipe.tensorrt is None or installed_tensorrt(recipe.tensorrt, this_machine()) is None:
+        return None
+    return recipe.tensorrt
 
 
 def _recipe(request: BuildRequest) -> Tuple[Recipe, Path]:

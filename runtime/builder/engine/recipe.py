@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Mapping, Optional
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from typing_extensions import Literal
 
+from runtime.builder.engine.plan_choice import PlanChoice
 from runtime.builder.quantization.histogram import DEFAULT_RULE, RULES
 from runtime.builder.quantization.placement import QuantizationOptions
 from runtime.errors import InvalidConfig
@@ -22,8 +23,13 @@ else:
     import tomli as tomllib
 
 
-# The content of these files has hashes of its own in the manifest.
-_WHERE_FILES_LIE: Any = {"checkpoint": True, "dataset": True, "calibration": {"folder"}}
+# The content of these files has hashes of its own in the manifest, and plans carry their settings.
+_SAID_ELSEWHERE: Any = {
+    "checkpoint": True,
+    "dataset": True,
+    "calibration": {"folder"},
+    "tensorrt": True,
+}
 
 
 class _Table(BaseModel):
@@ -123,6 +129,8 @@ class Recipe(_Table):
         precisions: what to build where the command does not say.
         input: needed where the checkpoint does not say what size it was trained for.
         canary: name of the picture that readiness is proven with; the first one evaluated if unset.
+        tensorrt: how plans are built where TensorRT is installed; none are without this table,
+            unless the command asks for them.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
@@ -131,6 +139,7 @@ class Recipe(_Table):
     precisions: List[Precision] = Field(default=["fp32", "int8"], min_length=1)
     canary: Optional[str] = None
     input: Optional[InputChoice] = None
+    tensorrt: Optional[PlanChoice] = None
     calibration: Optional[CalibrationChoice] = None
     quantization: QuantizationChoice = QuantizationChoice()
     gate: Gate = Gate()
@@ -146,7 +155,7 @@ class Recipe(_Table):
     @property
     def sha256(self) -> str:
         """Of what the recipe decides; where files lie, and the file's layout, do not count."""
-        decided = self.model_dump(mode="json", exclude=_WHERE_FILES_LIE)
+        decided = self.model_dump(mode="json", exclude=_SAID_ELSEWHERE)
         plain = json.dumps(decided, sort_keys=True)
         return hashlib.sha256(plain.encode()).hexdigest()
 

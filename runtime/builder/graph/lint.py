@@ -213,6 +213,19 @@ def importable_resizes(_: onnx.ModelProto, wiring: Wiring) -> Iterator[Finding]:
             yield Finding(node.name, "antialiases", "Interpolate without")
 
 
+def labels_through_float(_: onnx.ModelProto, wiring: Wiring) -> Iterator[Finding]:
+    """8.5 casts to UINT8 from floats alone, and knows ArgMax that takes the first of equals."""
+    integers = ("ArgMax", "TopK", "Shape", "Gather")
+    for node in wiring.of_type("Cast"):
+        source = wiring.producer(node.input[0])
+        whole = source is not None and source.op_type in integers
+        if whole and attribute(node, "to") == TensorProto.UINT8:
+            yield Finding(node.name, "casts integers to UINT8", "Cast them to float first")
+    for node in wiring.of_type("ArgMax"):
+        if attribute(node, "select_last_index", 0):
+            yield Finding(node.name, "takes the last of equals", "Take the first")
+
+
 def known_types(model: onnx.ModelProto, _: Wiring) -> Iterator[Finding]:
     """Doubles and long integers are cut down in silence; other types are refused."""
     allowed = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT8, TensorProto.INT64)
@@ -235,5 +248,6 @@ CHECKS: Tuple[Check, ...] = (
     both_operands,
     one_sided_additions,
     importable_resizes,
+    labels_through_float,
     known_types,
 )

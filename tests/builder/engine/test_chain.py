@@ -12,6 +12,7 @@ import onnx
 import pytest
 
 from runtime.backends import open_engine
+from runtime.backends.trt_calibration_cache import ranges_from_cache
 from runtime.builder.card import TrainingCard
 from runtime.builder.checkpoint import save_checkpoint
 from runtime.builder.dataset import read_image
@@ -21,11 +22,12 @@ from runtime.builder.engine.evidence import labels_of
 from runtime.builder.engine.order import BuildRequest
 from runtime.builder.engine.reporter import Advance
 from runtime.builder.layouts import open_dataset
+from runtime.builder.quantization.calibrate import table_from_file
 from runtime.builder.quantization.placement import QuantizationOptions
 from runtime.builder.quantization.quantize import int8_from_float
 from runtime.errors import BuildFailed, InvalidInput
 from runtime.machine import this_machine
-from runtime.manifest import ClassesSpec
+from runtime.manifest import ClassesSpec, manifest_text
 from runtime.png import ids_from_png
 from runtime.repository import EngineFolder, choose_build
 from runtime.segmenter import Segmenter
@@ -138,7 +140,7 @@ def test_a_second_build_does_nothing_and_changes_nothing(built: Path) -> None:
     listener = Listener()
     build_from_request(request_in(built), listener)
     assert listener.ran == []
-    assert listener.done_before == ["export", "calibrate", "quantize", "examine"]
+    assert listener.done_before == ["export", "calibrate", "quantize", "halve int8", "examine"]
     assert engine_of(built).manifest_path.read_bytes() == before
 
 
@@ -149,7 +151,7 @@ def test_a_changed_rule_makes_anew_what_depends_on_it(copy: Path) -> None:
     listener = Listener()
     build_from_request(request_in(copy), listener)
     assert listener.done_before == ["export", "calibrate"]
-    assert listener.ran == ["quantize", "examine"]
+    assert listener.ran == ["quantize", "halve int8", "examine"]
 
 
 def test_another_checkpoint_makes_everything_anew_and_drops_former_builds(copy: Path) -> None:
@@ -167,6 +169,53 @@ def test_a_further_precision_joins_the_builds_that_are_there(copy: Path) -> None
     assert sorted(build.precision for build in manifest.builds) == ["fp16", "fp32", "int8"]
     folder = engine_of(copy)
     assert all(folder.verified(build).is_file() for build in folder.manifest.builds)
+
+
+def test_the_twin_for_strongly_typed_tensorrt_is_written_and_vouched_for(built: Path) -> None:
+    folder = engine_of(built)
+    twin = folder.plan_source("model.int8.fp16.onnx")
+    assert twin is not None
+    half = onnx.load(str(twin))
+    assert half.opset_import[0].version == 19
+    scales = [t for t in half.graph.initializer if t.name.endswith("scale")]
+    assert {onnx.TensorProto.DataType.Name(t.data_type) for t in scales} == {"FLOAT16"}
+    assert folder.plan_source("model.onnx") is not None
+
+
+def test_labels_and_a_calibration_cache_are_written_when_asked_for(copy: Path) -> None:
+    folder = engine_of(copy).path
+    assert not list(folder.glob("*labels.onnx"))
+    manifest = build_from_request(request_in(copy, labels_inside=True, calibration_cache=True))
+    assert sorted(path.name for path in folder.glob("*labels.onnx")) == [
+        "model.int8.labels.onnx",
+        "model.labels.onnx",
+    ]
+    ranges = ranges_from_cache((folder / "calibration.cache").read_text(encoding="ascii"))
+    (table,) = (copy / "calibration").glob("*/ranges-*.json")
+    assert ranges == pytest.approx(table_from_file(table).thresholds("mse"), rel=1e-6)
+    assert "calibration.cache" in manifest.plan_sources
+    assert {build.artefact for build in manifest.builds} == {"model.onnx", "model.int8.onnx"}
+
+
+def test_a_plan_stays_until_the_file_it_was_built_from_changes(copy: Path) -> None:
+    folder = engine_of(copy)
+    plan = folder.manifest.builds[1].model_copy(
+        update={
+            "artefact": "int8.plan",
+            "backend": "tensorrt",
+            "device": "Xavier",
+            "compute_capability": "7.2",
+            "settings": {"onnx": "model.int8.onnx"},
+        }
+    )
+    with_plan = folder.manifest.model_copy(update={"builds": [*folder.manifest.builds, plan]})
+    folder.manifest_path.write_text(manifest_text(with_plan), encoding="utf-8")
+    same = build_from_request(request_in(copy))
+    assert same.builds[-1] == plan
+    recipe = folder.recipe.read_text(encoding="utf-8")
+    changed = recipe.replace("[calibration]", '[calibration]\nrule = "max"')
+    folder.recipe.write_text(changed, encoding="utf-8")
+    assert plan.artefact not in {b.artefact for b in build_from_request(request_in(copy)).builds}
 
 
 def test_a_build_killed_on_the_way_is_taken_up_where_it_stopped(

@@ -5,7 +5,7 @@ from typing import Optional
 
 from rich.console import Console
 
-from runtime.builder.engine.command import evidence_table
+from runtime.builder.engine.evidence_table import evidence_table
 from runtime.builder.engine.reporter import ConsoleReporter
 from runtime.manifest import (
     Build,
@@ -79,6 +79,18 @@ def test_every_build_is_shown_against_fp32() -> None:
 
 def test_figures_on_training_pictures_are_called_so() -> None:
     assert "street val (seen in training)" in shown(build("fp32", evidence(0.9, True)))
+
+
+def test_a_plan_shows_its_portable_twins_figures_and_says_whose_they_are() -> None:
+    gpu = {"backend": "tensorrt", "compute_capability": "7.2", "device": "Xavier"}
+    plan = build("int8").model_copy(
+        update={**gpu, "portable_evidence": [evidence(0.518, False, 0.52)]}
+    )
+    text = shown(plan)
+    assert "int8 tensorrt Xavier" in text
+    assert "street val (its portable twin)" in text
+    any_gpu = {"device": None, "compute_capability": "8.9", "backend": "tensorrt_rtx"}
+    assert "int8 tensorrt_rtx sm 8.9" in shown(plan.model_copy(update=any_gpu))
 
 
 def test_a_build_that_was_not_measured_says_so() -> None:

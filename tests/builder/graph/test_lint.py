@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import onnx
@@ -127,6 +127,20 @@ def per_channel_activation(model: onnx.ModelProto) -> None:
     stores("zero", np.zeros(2, np.int8))(model)
 
 
+def ends_with_labels(source: str, **attributes: Any) -> Change:
+    def change(model: onnx.ModelProto) -> None:
+        number, labels = TensorProto.FLOAT, TensorProto.UINT8
+        model.graph.node.extend(
+            [
+                helper.make_node("ArgMax", ["logits"], ["index"], name="argmax", **attributes),
+                helper.make_node("Cast", ["index"], ["number"], name="number", to=number),
+                helper.make_node("Cast", [source], ["labels"], name="labels", to=labels),
+            ]
+        )
+
+    return change
+
+
 FAULTS: Dict[str, Tuple[Change, str]] = {
     "old_enough_versions: opset": (dated(opset=18), "opset 18"),
     "old_enough_versions: ir": (dated(ir_version=9), "IR version 9"),
@@ -158,6 +172,11 @@ FAULTS: Dict[str, Tuple[Change, str]] = {
     "importable_resizes: mode": (sets("resize", mode="area"), "mode"),
     "importable_resizes: size": (rewires("resize", ["sum", "", "", "y"]), "computed size"),
     "importable_resizes: antialias": (sets("resize", antialias=1), "antialiases"),
+    "labels_through_float: cast": (ends_with_labels("index"), "casts integers to UINT8"),
+    "labels_through_float: ties": (
+        ends_with_labels("number", select_last_index=1),
+        "the last of equals",
+    ),
     "known_types": (stores("sizes", np.zeros(4, np.float64)), "stored as DOUBLE"),
 }
 
@@ -172,6 +191,7 @@ def broken(change: Optional[Change]) -> onnx.ModelProto:
 def test_a_sound_file_has_no_findings() -> None:
     assert findings_of(broken(None)) == []
     require_importable(broken(None))
+    require_importable(broken(ends_with_labels("number")))
 
 
 @pytest.mark.parametrize("fault", FAULTS)

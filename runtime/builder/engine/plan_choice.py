@@ -1,0 +1,78 @@
+"""How TensorRT plans are to be built: the recipe's table `[tensorrt]` and the command's flags."""
+
+from __future__ import annotations
+
+from typing import Any, List, Mapping, Optional, Tuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from runtime.backends.plan_options import PlanOptions
+from runtime.backends.trt_capabilities import Typing
+from runtime.errors import InvalidConfig
+from runtime.manifest import Precision
+
+MIB = 1 << 20
+
+
+class PlanChoice(BaseModel):
+    """See `PlanOptions`, which each precision gets one of.
+
+    Attributes:
+        compute_capabilities: a plan for each, as TensorRT-RTX alone can build; none means a plan
+            for this machine's GPU.
+        workspace_mib: scratch memory that a kernel may use.
+        batch: smallest, usual and largest number of pictures at once.
+        optimization_level: 0 (quick build) to 5.
+        typing: weak or strong; left out, strong where it exists.
+        dla_core: the deep learning accelerator to use.
+        require_int8: whether a quantized convolution that computes in float fails the build.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    compute_capabilities: List[str] = []
+    workspace_mib: int = Field(default=1024, ge=1)
+    batch: Optional[Tuple[int, int, int]] = None
+    optimization_level: Optional[int] = None
+    typing: Optional[Typing] = None
+    dla_core: Optional[int] = Field(default=None, ge=0)
+    require_int8: bool = False
+
+    @model_validator(mode="after")
+    def _possible(self) -> PlanChoice:
+        try:
+            self.options("fp16", self.compute_capabilities)
+        except InvalidConfig as fault:
+            raise ValueError(f"{fault.problem}: {fault.cure}") from fault
+        return self
+
+    def options(
+        self, precision: Precision, compute_capabilities: Optional[List[str]] = None
+    ) -> PlanOptions:
+        """The same for one plan; the target's compute capability is left to `plan_for_device`."""
+        return PlanOptions(
+            precision,
+            typing=self.typing,
+            workspace=self.workspace_mib * MIB,
+            batch=self.batch,
+            compute_capabilities=tuple(compute_capabilities or ()),
+            optimization_level=self.optimization_level,
+            dla_core=self.dla_core,
+            require_int8=self.require_int8 and precision == "int8",
+        )
+
+    def overridden(self, flags: Mapping[str, Any]) -> PlanChoice:
+        """The same with what a command's flags say instead.
+
+        Raises:
+            InvalidConfig: they contradict each other, or a value is out of its range.
+        """
+        try:
+            return PlanChoice.model_validate({**self.model_dump(), **flags})
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise InvalidConfig(
+                f"the plans cannot be built so: {place or 'the flags'}: {first['msg']}",
+                "See `runtime build-engine --help`",
+            ) from error

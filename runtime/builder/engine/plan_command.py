@@ -1,0 +1,35 @@
+"""`runtime build-engine --folder`: plans for a folder that was built elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Mapping, Sequence
+
+from rich.console import Console
+
+from runtime.builder.engine.evidence_table import evidence_table
+from runtime.builder.engine.plan_choice import PlanChoice
+from runtime.builder.engine.plans import build_plans
+from runtime.builder.engine.reporter import ConsoleReporter
+from runtime.manifest import Precision
+from runtime.repository import EngineFolder
+
+
+def build_plans_command(
+    folder: Path, precisions: Sequence[Precision], flags: Mapping[str, Any]
+) -> None:
+    """Builds plans for the GPU here or for those that are named, and shows all builds.
+
+    Args:
+        folder: a finished engine folder.
+        precisions: none means those of its portable builds.
+        flags: fields of `PlanChoice`.
+
+    Raises:
+        RuntimeFault: a plan cannot be built; those before it are kept.
+    """
+    choice = PlanChoice().overridden(flags)
+    reporter = ConsoleReporter(Console(stderr=True))
+    manifest = build_plans(EngineFolder(folder), precisions, choice, reporter)
+    Console(file=sys.stdout).print(evidence_table(manifest))
