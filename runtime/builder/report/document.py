@@ -19,8 +19,8 @@ ARM_WORDS = {
     "RI": "new random weights",
 }
 MARKS = (
-    "Bold marks the best of a column and all that do not differ from it. Means differ when they are "
-    "further apart than the seeds of one model; speeds when one median beats even the best "
+    "Bold marks the best of a column and all that do not differ from it. Means differ when they "
+    "are further apart than the seeds of one model; speeds when one median beats even the best "
     "repetition of the other."
 )
 PAPER_WORDS = (

@@ -9,6 +9,7 @@ from runtime.builder.report.variants import Study, Variant
 from runtime.manifest import Precision
 
 TOLERATED_LOSS = 0.01  # one point of mIoU
+SHOWN = 4  # decimals of a share that tables show
 TICKET, CONTROL = "LTH", "RI-P"
 
 
@@ -130,11 +131,11 @@ def _small_losses(study: Study) -> Iterator[str]:
 
 def loses_little(study: Study, variant: Variant, precision: Precision) -> bool:
     """Whether it loses at most a point against the full model in the most exact precision."""
-    whole = study.whole_of(variant)
-    judged = study.judged[0]
-    before = None if whole is None else whole.miou(study.precisions[0], judged)
-    after = variant.miou(precision, judged)
-    return before is not None and after is not None and before.mean - after.mean <= TOLERATED_LOSS
+    before = _exact_miou_of_whole(study, variant)
+    after = variant.miou(precision, study.judged[0])
+    if before is None or after is None:
+        return False
+    return round(before.mean - after.mean, SHOWN) <= TOLERATED_LOSS
 
 
 def _fastest_sentence(study: Study, kept: List[Variant], place: str, which: str) -> str:

@@ -62,14 +62,14 @@ def row(
     pruning: Optional[str] = None, arm: Optional[str] = None, seed: int = 1, **changes: Any
 ) -> StudiedModel:
     """One row; every number of it follows from its name."""
-    parameters, macs, slow, fast = COSTS[pruning]
+    parameters, macs, slow, fast = COSTS.get(pruning, COSTS[None])
     name = "full" if pruning is None else f"{pruning}/{arm}"
     random = np.random.default_rng([seed, zlib.crc32(name.encode())])
     content: Dict[str, Any] = {
         "name": f"{name}/seed-{seed}",
         "model": "resnet18",
         "pruning": pruning,
-        "blocks": BLOCKS[pruning],
+        "blocks": BLOCKS.get(pruning, ()),
         "ratio": None if pruning is None else 0.5,
         "arm": arm,
         "seed": seed,
@@ -78,7 +78,7 @@ def row(
         "parameters": parameters,
         "macs": macs,
         "padded_macs": macs,
-        "accuracy": accuracies(random, LOSSES[pruning, arm]),
+        "accuracy": accuracies(random, LOSSES.get((pruning, arm), 0.02)),
         "agreement": {"int8": {judged: float(random.uniform(0.97, 0.99)) for judged in JUDGED}},
         "speed": {"openvino fp32": speed(slow, random), "openvino int8": speed(fast, random)},
         "training": Training(steps=2000, seconds=5400 if pruning is None else 3100),
