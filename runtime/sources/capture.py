@@ -1,55 +1,131 @@
-"""Opens live captures with OpenCV, in the capture process only: any of these calls may hang."""
+"""Opens live captures with OpenCV, in the capture process only: any of these calls may hang.
+
+On a Jetson whose OpenCV has GStreamer, cameras are decoded by the hardware. Everywhere else FFmpeg
+and V4L2 do it, which need nothing but a wheel.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional, Tuple
+
 import cv2
+import numpy as np
 
 from runtime.errors import SourceFailed
 from runtime.sources import SourceLost
 from runtime.sources.address import Address, without_credentials
-from runtime.sources.gstreamer import csi_pipeline
+from runtime.sources.gstreamer import (
+    CAMERA_PLUGIN,
+    csi_pipeline,
+    has_hardware_decoder,
+    has_plugin,
+    network_pipeline,
+    usb_pipeline,
+)
+from runtime.sources.opencv import INSTALL_GSTREAMER, installed_opencv
+from runtime.sources.video import Video, declared_rate
 
 # FFmpeg's own analysis of a stream takes up to 2 s; below that, OpenCV 4.5 claims success and then
 # delivers nothing.
 OPEN_TIMEOUT_MS = 5000
+REPLUG = (
+    "Check that it is plugged in, that no other program uses it and that this user is in the group "
+    "video; `ls /dev/v4l/by-id` shows the names of the cameras"
+)
 
 
-def open_capture(address: Address) -> cv2.VideoCapture:
+@dataclass(frozen=True)
+class Capture:
+    """An opened capture.
+
+    Attributes:
+        video: OpenCV's.
+        nv12: whether its frames are NV12, as the pipelines of GStreamer give them.
+    """
+
+    video: Video
+    nv12: bool = False
+
+    @property
+    def frame_rate(self) -> Optional[float]:
+        """Frames per second as declared; None where nothing is."""
+        return declared_rate(self.video)
+
+    def grab(self) -> bool:
+        """Waits for the next frame; False after the last."""
+        return self.video.grab()
+
+    def retrieve(self) -> Tuple[bool, np.ndarray]:
+        """Whether the grabbed frame could be decoded, and its (height, width, 3) BGR pixels."""
+        decoded, pixels = self.video.retrieve()
+        if decoded and self.nv12:
+            # Here and not in the pipeline: OpenCV's conversion is vectorised, and takes one step.
+            pixels = cv2.cvtColor(pixels, cv2.COLOR_YUV2BGR_NV12)
+        return decoded, pixels
+
+
+def open_capture(address: Address) -> Capture:
     """An opened capture of a live source.
 
     Raises:
         SourceLost: the camera or server does not answer.
         SourceFailed: this machine's OpenCV cannot read such a source.
     """
-    if address.kind == "network":
-        return _network(address)
     if address.kind == "csi":
         return _csi(address)
-    return _usb(address)
+    hardware = has_hardware_decoder() and _has_gstreamer()
+    if address.kind == "network":
+        # What else comes over HTTP is rarely H.264, and FFmpeg reads all of it.
+        rtsp = address.target.lower().startswith("rtsp://")
+        return _network_hardware(address) if hardware and rtsp else _network(address)
+    return _usb_hardware(address) if hardware else _usb(address)
 
 
-def _network(address: Address) -> cv2.VideoCapture:
+def _has_gstreamer() -> bool:
+    opencv = installed_opencv()
+    return opencv is not None and opencv.gstreamer
+
+
+def _network_hardware(address: Address) -> Capture:
+    capture = cv2.VideoCapture(network_pipeline(address), cv2.CAP_GSTREAMER)
+    if not capture.isOpened():
+        raise _silent(address)
+    return Capture(capture, nv12=True)
+
+
+def _silent(address: Address) -> SourceLost:
+    return SourceLost(
+        f"{without_credentials(address.target)} does not answer with a video stream",
+        "Check the network between this machine and the camera",
+        "timeout",
+    )
+
+
+def _usb_hardware(address: Address) -> Capture:
+    capture = cv2.VideoCapture(usb_pipeline(address), cv2.CAP_GSTREAMER)
+    # A camera without JPEG, or without this size in JPEG, has no such pipeline.
+    return Capture(capture, nv12=True) if capture.isOpened() else _usb(address)
+
+
+def _network(address: Address) -> Capture:
     # The timeout is honoured only where the FFmpeg backend is asked for by name. That of reading
     # stays at its 30 s: the parent knows the camera's rhythm, and sees silence much sooner.
     timeout = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS]
     capture = cv2.VideoCapture(address.target, cv2.CAP_FFMPEG, timeout)
     if not capture.isOpened():
-        raise SourceLost(
-            f"{without_credentials(address.target)} does not answer with a video stream",
-            "Check the network between this machine and the camera",
-            "timeout",
-        )
-    return capture
+        raise _silent(address)
+    return Capture(capture)
 
 
-def _usb(address: Address) -> cv2.VideoCapture:
+def _usb(address: Address) -> Capture:
     # By path, resolved at every connection: numbers change when cameras are plugged in again.
     capture = cv2.VideoCapture(address.target, cv2.CAP_V4L2)
     if not capture.isOpened():
         raise SourceLost(
             f"the camera {address.target} cannot be opened",
-            "Check that it is plugged in, that no other program uses it and that this user is in "
-            "the group video; `ls /dev/v4l/by-id` shows the names of the cameras",
+            REPLUG,
             "refused",
         )
     if address.width or address.height:
@@ -63,23 +139,33 @@ def _usb(address: Address) -> cv2.VideoCapture:
     for setting, wish in wishes:
         if wish is not None:
             capture.set(setting, wish)
-    return capture
+    return Capture(capture)
 
 
-def _csi(address: Address) -> cv2.VideoCapture:
-    if not any(
-        "GStreamer" in line and "YES" in line for line in cv2.getBuildInformation().splitlines()
-    ):
+def _csi(address: Address) -> Capture:
+    if not _has_gstreamer():
         raise SourceFailed(
             f"the camera csi:{address.target} needs an OpenCV with GStreamer, which this one lacks",
-            "Use JetPack's own OpenCV: uninstall opencv-python and opencv-python-headless",
+            INSTALL_GSTREAMER,
         )
     capture = cv2.VideoCapture(csi_pipeline(address), cv2.CAP_GSTREAMER)
     if not capture.isOpened():
-        raise SourceLost(
-            f"the camera csi:{address.target} cannot be opened",
-            "Check its ribbon cable and that no other program uses it; "
-            "`sudo systemctl restart nvargus-daemon` frees a camera that a crash left taken",
-            "refused",
+        raise no_csi_camera(address)
+    return Capture(capture, nv12=True)
+
+
+def no_csi_camera(address: Address, root: Path = Path("/")) -> SourceFailed:
+    """Why a CSI camera cannot be opened: for want of the plugin, or of the camera."""
+    camera = f"the camera csi:{address.target}"
+    if not has_plugin(CAMERA_PLUGIN, root):
+        return SourceFailed(
+            f"{camera} needs GStreamer's nvarguscamerasrc, which is not here",
+            "Install nvidia-l4t-gstreamer on a Jetson; a container needs `--runtime nvidia`",
         )
-    return capture
+    return SourceLost(
+        f"{camera} cannot be opened",
+        "Check its ribbon cable and that no other program uses it; a container needs "
+        "`-v /tmp/argus_socket:/tmp/argus_socket`; "
+        "`sudo systemctl restart nvargus-daemon` frees a camera that a crash left taken",
+        "refused",
+    )

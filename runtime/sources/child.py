@@ -28,7 +28,6 @@ from runtime.sources.ring import (
     Opened,
     bytes_from_message,
 )
-from runtime.sources.video import declared_rate
 
 MOST_UNDECODED = 30
 
@@ -65,7 +64,7 @@ def _end_with_parent(link: socket.socket) -> None:
 def _capture(uri: str, link: socket.socket, ring: FrameRing) -> None:
     cv2.setNumThreads(1)
     capture = open_capture(address_from_uri(uri))
-    _offer(link, Opened(declared_rate(capture)))
+    _offer(link, Opened(capture.frame_rate))
     index = number = undecoded = 0
     while capture.grab():
         captured_at = time.time()

@@ -25,12 +25,16 @@ LEAST_OVERDUE = 2.0
 UNKNOWN_INTERVAL = 2.0
 INTERVAL_SMOOTHING = 0.1
 
-# What FFmpeg says, what that is, and what to do about it.
+# What FFmpeg or GStreamer say, what that is, and what to do about it.
 _DIAGNOSES: Tuple[Tuple[str, LossReason, str], ...] = (
-    ("401", "auth", "Check the user name and password in the address"),
+    ("401|Unauthorized|Not authorized", "auth", "Check the user name and password in the address"),
     ("403", "auth", "Check what the camera allows this user to see"),
-    ("404", "not_found", "Check the path in the address"),
-    ("refused", "refused", "Check that the camera is on and the port in the address is right"),
+    ("404|Not found", "not_found", "Check the path in the address"),
+    (
+        "refused|Could not open resource",
+        "refused",
+        "Check that the camera is on and the port in the address is right",
+    ),
 )
 
 
@@ -173,10 +177,10 @@ class LiveSource:
         return SourceLost(failure.problem, failure.cure, reason)
 
     def _diagnosed(self, failure: Failed) -> SourceLost:
-        """Why an address did not answer, as far as FFmpeg said it."""
+        """Why an address did not answer, as far as its library said it."""
         complaint = self._process.complaint()
         problem = f"{failure.problem} ({complaint})" if complaint else failure.problem
         for sign, reason, cure in _DIAGNOSES:
-            if re.search(rf"\b{sign}\b", complaint):
+            if re.search(rf"\b({sign})\b", complaint):
                 return SourceLost(problem, cure, reason)
         return SourceLost(problem, failure.cure, "timeout")

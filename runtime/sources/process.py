@@ -41,6 +41,16 @@ PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 # OpenCV's own lines say less than those of FFmpeg and the driver, whose prefix is an address.
 _OPENCV_LINE = re.compile(r"\[\s*(WARN|ERROR|INFO|DEBUG):")
 _FFMPEG_PREFIX = re.compile(r"^\[[^\]]* @ 0x[0-9a-f]+\]\s*")
+_GSTREAMER_REPORT = re.compile(r"module \w+ reported: (.*)")
+
+
+def told_by(line: str) -> str:
+    """What a line of a capture process tells of the source; "" where it only tells of OpenCV."""
+    report = _GSTREAMER_REPORT.search(line)
+    if report:
+        return report[1]
+    return "" if _OPENCV_LINE.match(line) else _FFMPEG_PREFIX.sub("", line)
+
 
 logger = logging.getLogger(__name__)
 
@@ -98,8 +108,8 @@ class CaptureProcess:
                 self._process.wait(KILL_SECONDS)
         if any(key.fileobj is self._errors for key, _ in self._selector.select(0.0)):
             self._hear()
-        telling = [line for line in self._said.splitlines() if not _OPENCV_LINE.match(line)]
-        return without_credentials(_FFMPEG_PREFIX.sub("", telling[-1])) if telling else ""
+        telling = list(filter(None, map(told_by, self._said.splitlines())))
+        return without_credentials(telling[-1]) if telling else ""
 
     def receive(self, timeout: float) -> List[Message]:
         """Every message that has arrived, oldest first; waits up to `timeout` seconds for one.

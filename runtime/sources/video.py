@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Iterator, Optional, Type
+from typing import Iterator, Optional, Tuple, Type
 
 import cv2
+import numpy as np
+from typing_extensions import Protocol
 
 from runtime.errors import SourceFailed
 from runtime.frame import Frame
@@ -16,7 +18,20 @@ from runtime.sources.address import ACCEPTED, FASTEST
 CONVERT = "Convert it, for example with `ffmpeg -i IN -c:v libx264 -pix_fmt yuv420p OUT.mp4`"
 
 
-def declared_rate(capture: cv2.VideoCapture) -> Optional[float]:
+class Video(Protocol):
+    """What is used of OpenCV's capture once it is open."""
+
+    def get(self, setting: int, /) -> float:
+        """A property, by OpenCV's number."""
+
+    def grab(self) -> bool:
+        """Waits for the next frame; False after the last."""
+
+    def retrieve(self) -> Tuple[bool, np.ndarray]:
+        """Whether the grabbed frame could be decoded, and its pixels."""
+
+
+def declared_rate(capture: Video) -> Optional[float]:
     """Frames per second that an open capture declares; None where that is no sensible number."""
     rate = float(capture.get(cv2.CAP_PROP_FPS))
     return rate if 0 < rate <= FASTEST else None

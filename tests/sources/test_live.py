@@ -19,8 +19,6 @@ import pytest
 from runtime.errors import SourceFailed
 from runtime.frame import Frame
 from runtime.sources import Source, SourceLost, open_source
-from runtime.sources.address import address_from_uri
-from runtime.sources.gstreamer import csi_pipeline
 from runtime.sources.live import LiveSource
 from runtime.sources.synthetic import pattern
 from tests.contracts.source import LiveContract
@@ -168,13 +166,6 @@ def test_a_csi_camera_needs_an_opencv_with_gstreamer_and_trying_again_will_not_h
     with source, pytest.raises(SourceFailed, match="JetPack's own OpenCV") as refusal:
         source.read()
     assert not isinstance(refusal.value, SourceLost)
-
-
-def test_a_csi_pipeline_asks_argus_for_what_the_address_asks() -> None:
-    pipeline = csi_pipeline(address_from_uri("csi:1?width=1920&height=1080&fps=29.97"))
-    assert "nvarguscamerasrc sensor-id=1 !" in pipeline
-    assert "width=1920,height=1080,framerate=29970/1000" in pipeline
-    assert pipeline.endswith("appsink max-buffers=1 drop=true sync=false")
 
 
 # ---- nothing shown, nothing left ----------------------------------------------------------------

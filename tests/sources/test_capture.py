@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Tuple
+
+import cv2
+import numpy as np
+import pytest
+
+from runtime.sources import SourceLost
+from runtime.sources.address import address_from_uri
+from runtime.sources.capture import Capture, no_csi_camera
+from runtime.sources.gstreamer import CAMERA_PLUGIN, PLUGIN_FOLDERS
+
+HEIGHT, WIDTH = 48, 64
+
+
+class Nv12Camera:
+    """A film as a pipeline of GStreamer gives it: each frame in NV12."""
+
+    def __init__(self, path: str) -> None:
+        self._video = cv2.VideoCapture(path)
+
+    def get(self, setting: int) -> float:
+        return self._video.get(setting)
+
+    def grab(self) -> bool:
+        return self._video.grab()
+
+    def retrieve(self) -> Tuple[bool, np.ndarray]:
+        decoded, bgr = self._video.retrieve()
+        return decoded, nv12_from(bgr) if decoded else bgr
+
+
+def nv12_from(bgr: np.ndarray) -> np.ndarray:
+    """(height * 3 / 2, width) NV12 of BGR pixels."""
+    planar = cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_I420)
+    height, width = bgr.shape[:2]
+    chroma = planar[height:].reshape(2, height // 2 * width // 2)
+    return np.concatenate([planar[:height], chroma.T.reshape(height // 2, width)])
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> str:
+    path = str(tmp_path / "film.avi")
+    writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"MJPG"), 10, (WIDTH, HEIGHT))
+    picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    picture[:, : WIDTH // 2] = (200, 60, 20)
+    writer.write(picture)
+    writer.release()
+    return path
+
+
+def test_frames_in_nv12_become_bgr(film: str) -> None:
+    plain, pipeline = Capture(cv2.VideoCapture(film)), Capture(Nv12Camera(film), nv12=True)
+    assert plain.frame_rate == pipeline.frame_rate == 10
+    assert plain.grab()
+    assert pipeline.grab()
+    expected, given = plain.retrieve()[1], pipeline.retrieve()[1]
+    assert given.shape == (HEIGHT, WIDTH, 3)
+    assert np.abs(given.astype(int) - expected).mean() < 3
+    assert not pipeline.grab()
+
+
+def test_a_csi_camera_without_its_plugin_will_not_come_back_and_an_unplugged_one_may(
+    tmp_path: Path,
+) -> None:
+    address = address_from_uri("csi:1")
+    without = no_csi_camera(address, tmp_path)
+    assert "--runtime nvidia" in without.cure
+    assert not isinstance(without, SourceLost)
+    plugin = tmp_path / PLUGIN_FOLDERS[0] / CAMERA_PLUGIN
+    plugin.parent.mkdir(parents=True)
+    plugin.touch()
+    unplugged = no_csi_camera(address, tmp_path)
+    assert isinstance(unplugged, SourceLost)
+    assert "nvargus-daemon" in unplugged.cure
