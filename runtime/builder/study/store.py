@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 from pydantic import ValidationError
 
@@ -29,6 +29,11 @@ class StepStore:
     def __init__(self, folder: Path, steps: Dict[str, Step]) -> None:
         self._folder = folder
         self._steps = steps
+
+    @property
+    def steps(self) -> Tuple[Step, ...]:
+        """Of the study, those to be done first first."""
+        return tuple(self._steps.values())
 
     def key(self, step: Step) -> Optional[str]:
         """The step's key; None while one of its inputs is still to be made."""
