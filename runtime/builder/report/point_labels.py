@@ -15,10 +15,9 @@ from runtime.builder.report.drawing import halo
 Place = Tuple[float, float]
 SIZE = 8.5  # of the letters, in points
 POINT = 8.0  # half of a mark's side, in pixels
-LINE = 2.0  # half of a line's width, in pixels
 NEAR, FAR, STEP = 11.0, 120.0, 12.0  # distance of a label from its point, in pixels
-DIRECTIONS = (0, 45, -45, 90, -90, 135, -135, 180)
-OVERLAP, OUTSIDE = 1000.0, 3000.0  # what they cost, in pixels of distance
+DIRECTIONS = ((1, 0), (0, 1), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))
+OVERLAP, OUTSIDE, CROSSED = 1000.0, 3000.0, 20.0  # what they cost, in pixels of distance
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def label_points(
         axes: with its limits as they shall be; in a figure with an Agg canvas.
         labels: those of upper points are placed first.
         points: which no label may cover, in data coordinates.
-        lines: by their corners; no label may cover them either.
+        lines: by their corners; no label should cover them.
     """
     canvas = axes.figure.canvas
     if not isinstance(canvas, FigureCanvasAgg):
@@ -62,17 +61,18 @@ def label_points(
     canvas.figure.set_layout_engine("none")
     inside = axes.get_window_extent()
     taken = [_around(*axes.transData.transform(point)) for point in points]
-    for line in lines:
-        corners = [axes.transData.transform(corner) for corner in line]
-        for (x, y), (other_x, other_y) in zip(corners, corners[1:]):
-            xs, ys = (x, other_x), (y, other_y)
-            taken.append(Bbox([[min(xs), min(ys)], [max(xs), max(ys)]]).padded(LINE))
+    crossed = [
+        Bbox([[min(x, other_x), min(y, other_y)], [max(x, other_x), max(y, other_y)]])
+        for line in lines
+        for corners in [[axes.transData.transform(corner) for corner in line]]
+        for (x, y), (other_x, other_y) in zip(corners, corners[1:])
+    ]
     for label in sorted(labels, key=lambda each: (-each.y, each.x)):
         probe = axes.text(label.x, label.y, label.text, size=SIZE)
         extent = probe.get_window_extent()
         probe.remove()
         x, y = axes.transData.transform((label.x, label.y))
-        box = free_box((x, y), (extent.width, extent.height), taken, inside)
+        box = free_box((x, y), (extent.width, extent.height), taken, inside, crossed)
         taken.append(box)
         far = math.hypot(*_nearest(box, (x, y))) > 2 * NEAR
         axes.annotate(
@@ -90,7 +90,13 @@ def label_points(
         )
 
 
-def free_box(point: Place, size: Place, taken: Sequence[Bbox], inside: Bbox) -> Bbox:
+def free_box(
+    point: Place,
+    size: Place,
+    taken: Sequence[Bbox],
+    inside: Bbox,
+    lines: Sequence[Bbox] = (),
+) -> Bbox:
     """The place of a label: near its point, covering nothing, inside of the axes.
 
     Args:
@@ -98,29 +104,29 @@ def free_box(point: Place, size: Place, taken: Sequence[Bbox], inside: Bbox) -> 
         size: width and height of the label in pixels.
         taken: what must not be covered; where all is taken, the least is.
         inside: the axes.
+        lines: what is better not covered.
     """
 
     def cost(box: Bbox) -> float:
         contained = inside.x0 <= box.x0 and box.x1 <= inside.x1
         contained = contained and inside.y0 <= box.y0 and box.y1 <= inside.y1
-        covered = sum(bool(box.overlaps(other)) for other in taken)
-        return (
-            math.hypot(*_nearest(box, point)) + OVERLAP * covered + (0.0 if contained else OUTSIDE)
-        )
+        covered = OVERLAP * sum(bool(box.overlaps(other)) for other in taken)
+        covered += CROSSED * sum(bool(box.overlaps(line)) for line in lines)
+        return math.hypot(*_nearest(box, point)) + covered + (0.0 if contained else OUTSIDE)
 
     candidates: List[Bbox] = list(_candidates(point, size))
-    return min(candidates, key=cost)
+    return min(candidates, key=lambda box: round(cost(box), 3))
 
 
 def _candidates(point: Place, size: Place) -> Iterator[Bbox]:
     (x, y), (width, height) = point, size
     distance = NEAR
     while distance <= FAR:
-        for degrees in DIRECTIONS:
-            dx, dy = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-            # The label's middle lies in the direction; its border at the distance.
-            middle_x = x + dx * (distance + width / 2)
-            middle_y = y + dy * (distance + height / 2)
+        for across, along in DIRECTIONS:
+            # The label's nearest corner or side is at the distance, whatever its size.
+            reach = distance / math.hypot(across, along)
+            middle_x = x + across * (reach + width / 2)
+            middle_y = y + along * (reach + height / 2)
             yield Bbox.from_bounds(middle_x - width / 2, middle_y - height / 2, width, height)
         distance += STEP
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_a_report_is_a_page_with_its_tables_and_pictures(tmp_path: Path) -> None:
-    results = write_results(tmp_path, study_results())
+    results = write_results(tmp_path, study_results(models=(row(), row("blocks-1-2", "ft"))))
 
     page = run_report(results, tmp_path / "report")
 

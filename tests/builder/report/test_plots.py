@@ -28,11 +28,8 @@ def painted(path: Path, colour: str) -> int:
     return int((pixels(path) == rgb).all(axis=-1).sum())
 
 
-@pytest.mark.parametrize("seeds", [(1,), (1, 2)])
-def test_every_picture_is_of_a_size_for_a_page_and_shows_every_family(
-    tmp_path: Path, seeds: Tuple[int, ...]
-) -> None:
-    study = Study(study_results(seeds))
+def test_every_picture_is_of_a_size_for_a_page_and_shows_every_family(tmp_path: Path) -> None:
+    study = Study(study_results(seeds=(1, 2)))
     for picture in pictures_of(study):
         path = tmp_path / f"{picture.name}.png"
 
@@ -46,8 +43,9 @@ def test_every_picture_is_of_a_size_for_a_page_and_shows_every_family(
 
 
 def test_equal_results_give_equal_files(tmp_path: Path) -> None:
+    study = Study(study_results(models=(row(),)))
     for name in ("one.png", "two.png"):
-        write_macs_plot(STUDY, "val", tmp_path / name)
+        write_macs_plot(study, "val", tmp_path / name)
 
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
 
