@@ -1,10 +1,30 @@
 from __future__ import annotations
 
+from typing import Iterator
+
 import pytest
 
+from tests.kernels.cuda_machine import cuda_machine
 from tests.kernels.host import HostMachine, build
+from tests.kernels.machine import Machine
 
 
 @pytest.fixture(scope="session")
 def host(tmp_path_factory: pytest.TempPathFactory) -> HostMachine:
     return build(tmp_path_factory.mktemp("kernels"))
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param("host", marks=pytest.mark.gxx),
+        pytest.param("cuda", marks=pytest.mark.gpu),
+    ],
+)
+def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    """Everything that runs the kernels: the same tests hold for all."""
+    if request.param == "host":
+        yield request.getfixturevalue("host")
+    else:
+        with cuda_machine() as gpu:
+            yield gpu

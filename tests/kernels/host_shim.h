@@ -41,10 +41,8 @@ inline unsigned short half_from_float(float value) {
     const float magnitude = std::fabs(value);
     if (std::isnan(value)) return sign | 0x7E00;
     if (magnitude >= 65520.0f) return sign | 0x7C00;
-    int exponent = 0;
-    std::frexp(magnitude, &exponent);
     // Steps between halves: 2^-24 up to the smallest normal one, then 2^-10 of the power below.
-    const int step = exponent < -13 ? -24 : exponent - 11;
+    const int step = magnitude < std::ldexp(1.0f, -14) ? -24 : std::ilogb(magnitude) - 10;
     const int steps = static_cast<int>(std::rint(std::ldexp(magnitude, -step)));
     return sign | static_cast<unsigned short>(steps + (step + 24) * 1024);
 }

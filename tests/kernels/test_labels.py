@@ -1,4 +1,4 @@
-"""The labels' kernels, on the host: every pixel, and every count, as the reference says."""
+"""The labels' kernels: every pixel, and every count, as the reference says."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from runtime.geometry import Placement
 from runtime.labels import Classes, LabelMap
 from runtime.postprocess.reference import labels_from_logits
 from tests.kernels.host import THREAD_ORDERS, HostMachine
-from tests.kernels.machine import Drawing, Layout, Logits, Size, labelled
-
-pytestmark = pytest.mark.gxx
+from tests.kernels.machine import Drawing, Layout, Logits, Machine, Size, labelled
 
 # Whole factors (even, odd, one, different down and across), factors that are not, reductions, grids
 # wider than a block's tile.
@@ -41,7 +39,7 @@ def reference(values: np.ndarray, size: Size) -> np.ndarray:
     return labels_from_logits(values.transpose(1, 2, 0).astype(np.float32), size)
 
 
-def assert_exact(machine: HostMachine, logits: Logits, size: Size) -> None:
+def assert_exact(machine: Machine, logits: Logits, size: Size) -> None:
     found = labelled(machine, logits, size)
     expected = reference(logits.values, size)
     np.testing.assert_array_equal(found.labels, expected)
@@ -54,42 +52,42 @@ def assert_exact(machine: HostMachine, logits: Logits, size: Size) -> None:
 @pytest.mark.parametrize("classes", [2, 3, 19, 60])
 @pytest.mark.parametrize(("grid", "size"), GEOMETRIES)
 def test_every_pixel_is_exact(
-    host: HostMachine, grid: Size, size: Size, classes: int, dtype: str
+    machine: Machine, grid: Size, size: Size, classes: int, dtype: str
 ) -> None:
-    assert_exact(host, Logits(noise(grid, classes, dtype)), size)
+    assert_exact(machine, Logits(noise(grid, classes, dtype)), size)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 @pytest.mark.parametrize(("layout", "padded"), LAYOUTS)
 @pytest.mark.parametrize("classes", [2, 31, 32, 33, 150, 255])
 def test_layouts_and_class_counts_make_no_difference(
-    host: HostMachine, classes: int, layout: Layout, padded: int, dtype: str
+    machine: Machine, classes: int, layout: Layout, padded: int, dtype: str
 ) -> None:
-    assert_exact(host, Logits(noise((3, 35), classes, dtype), layout, padded), (24, 140))
+    assert_exact(machine, Logits(noise((3, 35), classes, dtype), layout, padded), (24, 140))
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_random_sizes_are_exact(host: HostMachine, seed: int) -> None:
+def test_random_sizes_are_exact(machine: Machine, seed: int) -> None:
     rng = np.random.default_rng(seed)
     height, width, classes = rng.integers((1, 1, 2), (12, 50, 41))
     size = (int(rng.integers(1, 90)), int(rng.integers(1, 300)))
     dtype = str(rng.choice(["float16", "float32"]))
     common = 20 * rng.normal(size=(height, width))
     values = (common + rng.normal(size=(classes, height, width))).astype(dtype)
-    assert_exact(host, Logits(values, cast(Layout, rng.choice(["CHW", "HWC"]))), size)
+    assert_exact(machine, Logits(values, cast(Layout, rng.choice(["CHW", "HWC"]))), size)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 @pytest.mark.parametrize(("grid", "size"), GEOMETRIES)
-def test_ties_go_to_the_lowest_class(host: HostMachine, grid: Size, size: Size, dtype: str) -> None:
-    assert_exact(host, Logits(np.round(noise(grid, 6, dtype))), size)
-    assert_exact(host, Logits(np.zeros((6, *grid), dtype)), size)
+def test_ties_go_to_the_lowest_class(machine: Machine, grid: Size, size: Size, dtype: str) -> None:
+    assert_exact(machine, Logits(np.round(noise(grid, 6, dtype))), size)
+    assert_exact(machine, Logits(np.zeros((6, *grid), dtype)), size)
 
 
 @pytest.mark.parametrize("offset", [0.0, 1.0, 1000.0, -1000.0])
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 def test_classes_within_rounding_of_each_other_are_told_apart_as_the_reference_does(
-    host: HostMachine, dtype: str, offset: float
+    machine: Machine, dtype: str, offset: float
 ) -> None:
     # Class 3 leads everywhere by one number of the type: interpolation rounds some leads to ties.
     steps = (
@@ -99,23 +97,23 @@ def test_classes_within_rounding_of_each_other_are_told_apart_as_the_reference_d
     values = (offset + steps * last_digit).astype(dtype)
     found = np.unique(reference(values, (160, 160))).tolist()
     assert found == ([0, 3] if dtype == "float32" else [3])
-    assert_exact(host, Logits(values), (160, 160))
+    assert_exact(machine, Logits(values), (160, 160))
 
 
 @pytest.mark.parametrize("lead", [0, 1, 2, 7, 8, 15, 16, 17, 32, 64])
 def test_a_lead_about_the_rounding_bound_is_judged_as_the_reference_does(
-    host: HostMachine, lead: int
+    machine: Machine, lead: int
 ) -> None:
     # Class 1 is ahead of class 0 at every sample by a few of the last digits of the magnitude.
     common = np.random.default_rng(lead).uniform(-1, 1, (12, 12)).astype(np.float32)
     values = np.stack([common, common + np.float32(lead * 2.0**-24)])
-    assert_exact(host, Logits(values), (132, 108))
+    assert_exact(machine, Logits(values), (132, 108))
 
 
-def test_a_class_may_win_in_the_middle_though_it_leads_at_no_corner(host: HostMachine) -> None:
+def test_a_class_may_win_in_the_middle_though_it_leads_at_no_corner(machine: Machine) -> None:
     values = np.array([(10, 0), (0, 10), (6, 6)], np.float32).reshape(3, 1, 2)
-    assert np.unique(labelled(host, Logits(values), (8, 16)).labels).tolist() == [0, 1, 2]
-    assert_exact(host, Logits(values), (8, 16))
+    assert np.unique(labelled(machine, Logits(values), (8, 16)).labels).tolist() == [0, 1, 2]
+    assert_exact(machine, Logits(values), (8, 16))
 
 
 @pytest.mark.parametrize(
@@ -129,25 +127,26 @@ def test_a_class_may_win_in_the_middle_though_it_leads_at_no_corner(host: HostMa
     ],
 )
 def test_the_smallest_and_largest_numbers_are_exact(
-    host: HostMachine, dtype: str, scale: float
+    machine: Machine, dtype: str, scale: float
 ) -> None:
     shares = np.random.default_rng(1).integers(-9, 10, (5, 9, 12)) / 9
-    assert_exact(host, Logits((shares * scale).astype(dtype)), (72, 96))
+    assert_exact(machine, Logits((shares * scale).astype(dtype)), (72, 96))
 
 
 @pytest.mark.parametrize(
     "shown", [Placement(8, 0, 56, 96), Placement(0, 13, 72, 61), Placement(31, 40, 3, 2)]
 )
 def test_only_the_shown_rectangle_is_labelled_and_counted(
-    host: HostMachine, shown: Placement
+    machine: Machine, shown: Placement
 ) -> None:
     values = noise((9, 12), 5)
     expected = reference(values, (72, 96))[shown.rows, shown.columns]
-    found = labelled(host, Logits(values), (72, 96), shown)
+    found = labelled(machine, Logits(values), (72, 96), shown)
     np.testing.assert_array_equal(found.labels, expected)
     assert found.counts.tolist() == np.bincount(expected.reshape(-1), minlength=5).tolist()
 
 
+@pytest.mark.gxx
 @pytest.mark.parametrize("stride", THREAD_ORDERS)
 def test_the_order_of_the_threads_makes_no_difference(host: HostMachine, stride: int) -> None:
     layouts: Tuple[Layout, ...] = ("CHW", "HWC")
@@ -159,13 +158,13 @@ def test_the_order_of_the_threads_makes_no_difference(host: HostMachine, stride:
 @pytest.mark.parametrize("place", [(0, 0, 0), (2, 8, 39), (1, 4, 32), (0, 8, 0), (2, 0, 39)])
 @pytest.mark.parametrize("layout", ["CHW", "HWC"])
 def test_a_logit_that_is_not_a_number_is_a_failed_engine(
-    host: HostMachine, layout: Layout, place: Tuple[int, int, int], value: float
+    machine: Machine, layout: Layout, place: Tuple[int, int, int], value: float
 ) -> None:
     for dtype in ("float16", "float32"):
         values = noise((9, 40), 3, dtype)
         values[place] = value
         with pytest.raises(EngineFailed, match="not all finite"):
-            labelled(host, Logits(values, layout), (72, 320))
+            labelled(machine, Logits(values, layout), (72, 320))
 
 
 def palette(classes: int) -> Classes:
@@ -176,7 +175,7 @@ def palette(classes: int) -> Classes:
 @pytest.mark.parametrize("in_place", [False, True])
 @pytest.mark.parametrize("opacity", [0.0, 0.35, 0.5, 1.0])
 def test_the_overlay_is_the_one_that_the_processor_draws(
-    host: HostMachine, opacity: float, in_place: bool
+    machine: Machine, opacity: float, in_place: bool
 ) -> None:
     from runtime.codec import blend
 
@@ -184,7 +183,7 @@ def test_the_overlay_is_the_one_that_the_processor_draws(
     picture = np.random.default_rng(3).integers(0, 256, (56, 90, 3), dtype=np.uint8)
     classes = palette(7)
     drawing = Drawing(picture, classes, opacity, in_place)
-    found = labelled(host, Logits(noise((9, 12), 7)), (72, 96), shown, drawing)
+    found = labelled(machine, Logits(noise((9, 12), 7)), (72, 96), shown, drawing)
     colours = classes.colours()[:, ::-1][found.labels].astype(np.float32)
     mixed = colours * np.float32(opacity) + picture * np.float32(1 - opacity)
     np.testing.assert_array_equal(found.overlay, np.rint(mixed).astype(np.uint8))

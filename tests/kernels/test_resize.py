@@ -4,13 +4,10 @@ import numpy as np
 import pytest
 
 from runtime.postprocess.cpu import resize_labels
-from tests.kernels.host import HostMachine
-from tests.kernels.machine import Size, resized
-
-pytestmark = pytest.mark.gxx
+from tests.kernels.machine import Machine, Size, resized
 
 
 @pytest.mark.parametrize("size", [(5, 7), (10, 14), (11, 13), (3, 2), (1, 1), (50, 300), (9, 129)])
-def test_labels_are_resized_as_the_processor_does(host: HostMachine, size: Size) -> None:
+def test_labels_are_resized_as_the_processor_does(machine: Machine, size: Size) -> None:
     labels = np.random.default_rng(0).integers(0, 255, (5, 7), dtype=np.uint8)
-    np.testing.assert_array_equal(resized(host, labels, size), resize_labels(labels, *size))
+    np.testing.assert_array_equal(resized(machine, labels, size), resize_labels(labels, *size))

@@ -21,10 +21,13 @@ def resized(pixels: np.ndarray, spec: InputSpec) -> np.ndarray:
     return out
 
 
+@pytest.mark.parametrize("resampling", ["bilinear", "area"])
 @pytest.mark.parametrize("geometry", ["letterbox", "stretch"])
 @pytest.mark.parametrize("size", FRAMES)
-def test_it_is_within_one_step_of_the_reference(size: Tuple[int, int], geometry: str) -> None:
-    spec = SPEC.model_copy(update={"geometry": geometry})
+def test_it_is_within_one_step_of_the_reference(
+    size: Tuple[int, int], geometry: str, resampling: str
+) -> None:
+    spec = SPEC.model_copy(update={"geometry": geometry, "resampling": resampling})
     noise = np.random.default_rng(size).integers(0, 256, (*size, 3), dtype=np.uint8)
     difference = resized(noise, spec) - fitted(noise, spec)
     assert np.abs(difference).max() <= 1

@@ -20,9 +20,9 @@
 //
 // Work and traffic, 150 classes, 128 x 256 FP16 logits to 1024 x 2048 labels: every logit is read by
 // up to four cells and twice (survey, contest), from the caches but for once, 9.8 MB; 2.1 MB of
-// labels are written. Survey and contest take some 25 operations per cell and class, 0.12 G; each
-// candidate of a contested cell takes 15 per pixel, 0.3 G where a tenth of the cells is
-// contested by ten classes, 4.7 G where all are by all.
+// labels are written. Survey and contest take some 40 operations per cell and class, 0.2 G; a
+// candidate takes some 11 per pixel of a contested cell: 0.02 G for what a trained network gives (a
+// tenth of the cells is contested, by two or three classes), 1.7 G for noise (all, by 74).
 #pragma once
 
 #include "axes.cuh"
