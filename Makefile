@@ -12,13 +12,13 @@ PYTHON38 ?= $(shell for p in "$$HOME"/.pyenv/versions/3.8.*/bin/python3.8 python
     "$$p" -c 'import sys; print(sys.executable)' 2>/dev/null && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-py38 test-rtx lint format bench slow
+.PHONY: help serve test test-py38 test-rtx test-rtx-all test-gpu kernels lint format bench slow
 .DELETE_ON_ERROR:
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 serve: .venv/.serving ## Serve the demo engine on the demo clip
 	.venv/bin/runtime serve --config deploy/demo.toml
@@ -26,10 +26,10 @@ serve: .venv/.serving ## Serve the demo engine on the demo clip
 test: lint test-py38 ## Check style and types, then run the tests, on Python 3.8 too where there is one
 	.venv/bin/python -m pytest -q
 
-lint: .venv/.development ## Check style, format and types
+lint: .venv/.development .venv/stubs/.ready ## Check style, format and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	if [ -x .venv/bin/mypy ]; then .venv/bin/mypy; else echo "mypy needs Python 3.10: types unchecked"; fi
+	if [ -x .venv/bin/mypy ]; then MYPYPATH=.venv/stubs .venv/bin/mypy; else echo "mypy needs Python 3.10: types unchecked"; fi
 
 format: .venv/.development ## Format the sources
 	.venv/bin/ruff format .
@@ -41,13 +41,27 @@ bench: .venv/.development ## Measure against the raw engine and print the table
 slow: .venv/.development ## Run the tests that take minutes
 	.venv/bin/python -m pytest -q -m slow
 
-# TensorRT-RTX takes 360 MB, and brings the real parser and builder to machines without a GPU; of
-# other releases there are the bindings, which tell what names they have.
+# TensorRT-RTX takes 360 MB (100 to download), and brings the real parser and builder to machines
+# without a GPU; of other releases there are the bindings, which tell what names they have.
 TENSORRT_BINDINGS := tensorrt-bindings==8.6.1 tensorrt-cu12-bindings==10.3.0 \
     tensorrt-cu12-bindings==10.13.0.35 tensorrt-cu13-bindings==11.4.0.106
 
-test-rtx: .venv-rtx/.installed ## Build the small graphs with TensorRT-RTX, look into real bindings
-	.venv-rtx/bin/python -m pytest -q tests/backends/test_plan_rtx.py tests/backends/test_plan_bindings.py
+test-rtx: .venv-rtx/.ready ## Build small plans with TensorRT-RTX, look into real bindings
+	.venv-rtx/bin/python -m pytest -q tests/backends/test_plan_rtx.py \
+	    tests/backends/test_plan_folder_rtx.py tests/backends/test_plan_bindings.py
+
+# Every network of the family, and ResNet-34 at full size.
+MATRIX ?= build/matrix
+
+test-rtx-all: .venv-rtx/.ready .venv/.development ## Build every plan, write docs/tensorrt.md's table
+	.venv/bin/python -m tests.data.tensorrt.make_graphs --all $(MATRIX)
+	.venv-rtx/bin/python -m tests.backends.build_matrix $(MATRIX) --write docs/tensorrt.md
+
+test-gpu: .venv/.development ## Run what needs an NVIDIA GPU, on a machine that has one and pycuda
+	.venv/bin/python -m pytest -q -m gpu
+
+kernels: .venv/.development ## Compile the CUDA kernels for every architecture, without a GPU
+	.venv/bin/python -m runtime.kernels.compile
 
 ifeq ($(PYTHON38),)
 test-py38: ## Run the tests on Python 3.8
@@ -67,11 +81,21 @@ endif
 .venv-rtx/bin/pip:
 	$(call create-venv,$(PYTHON),.venv-rtx)
 
-.venv-rtx/.installed: | .venv-rtx/bin/pip
-	.venv-rtx/bin/pip install -q tensorrt-rtx-cu13 numpy 'pydantic>=2.10' typing-extensions pytest
+.venv-rtx/.ready: | .venv-rtx/bin/pip
+	.venv-rtx/bin/pip install -q tensorrt-rtx-cu13 numpy 'pydantic>=2.10' typing-extensions rich onnx pytest
 	for binding in $(TENSORRT_BINDINGS); do \
 	    .venv-rtx/bin/pip download -q --no-deps -d .venv-rtx/wheels "$$binding"; done
 	touch $@
+
+# Types of TensorRT 10.13 for mypy, apart from Python's own path: as a package they would bring
+# TensorRT itself. A few of their lines, of methods that nobody here calls, are not Python.
+TENSORRT_STUBS := tensorrt-stubs==10.13.0.35.1
+
+.venv/stubs/.ready: | .venv/bin/pip
+	if .venv/bin/pip install -q --no-deps --target .venv/stubs $(TENSORRT_STUBS); then \
+	    sed -i -E 's/\bin: list/in_: list/; s/= None, channel_axis: int\)/= None, channel_axis: int = 0)/' \
+	        .venv/stubs/tensorrt_bindings/tensorrt.pyi && touch $@; \
+	else echo "no $(TENSORRT_STUBS) for this Python: its calls are not checked by type"; fi
 
 .venv/.serving: pyproject.toml | .venv/bin/pip
 	.venv/bin/pip install -q -e '.[cpu]'

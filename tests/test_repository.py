@@ -169,7 +169,11 @@ def test_a_device_with_tensorrt_is_told_to_build_a_plan_and_others_to_use_the_re
 
 
 def test_a_plan_without_a_device_runs_on_every_gpu_of_its_capability(tmp_path: Path) -> None:
-    plan = {"backend": "tensorrt_rtx", "backend_version": "1.7", "compute_capability": "8.9"}
+    plan: Dict[str, Any] = {
+        "backend": "tensorrt_rtx",
+        "backend_version": "1.7",
+        "compute_capability": "8.9",
+    }
     folder = engine(tmp_path / "street", [portable("fp16", artefact="sm89.plan", **plan)])
     for device in ("RTX 4090", "L4"):
         machine = Machine({"tensorrt_rtx": "1.7"}, Gpu(device, "8.9"))

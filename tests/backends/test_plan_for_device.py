@@ -151,8 +151,8 @@ def test_without_the_strongly_typed_twin_weak_typing_serves_where_it_exists(
     trt: Any = FakeTensorRT("10.3")
     build = tensorrt_build(folder, PlanOptions("int8"), target_on(ORIN), module=trt)
     assert (build.settings["typing"], build.settings["onnx"]) == ("weak", "model.int8.onnx")
+    newer: Any = FakeTensorRT("11.1")
     with pytest.raises(EngineRefused, match=r"model\.int8\.fp16\.onnx.*does not exist"):
-        newer: Any = FakeTensorRT("11.1")
         tensorrt_build(folder, PlanOptions("int8"), target_on(ORIN), module=newer)
 
 

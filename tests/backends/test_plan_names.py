@@ -95,6 +95,14 @@ def attributes_of_tensorrt(source: Path) -> Iterator[str]:
                 yield node.attr
 
 
+def test_what_is_declared_is_used_on_the_published_types_too() -> None:
+    source = (Path(__file__).parent / "typed_by_stubs.py").read_text(encoding="utf-8")
+    used = {n.attr for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Attribute)}
+    of_rtx = {member for owner, member in RTX_ONLY} | {"ComputeCapability"}
+    declared = set().union(*(names for owner, names in protocols().items() if owner != "Named"))
+    assert declared - of_rtx - used == set()
+
+
 @pytest.mark.parametrize("user", USERS, ids=lambda path: path.stem)
 def test_no_name_is_used_that_the_protocols_do_not_list(user: Path) -> None:
     declared = set().union(*protocols().values()) | PYTHON

@@ -132,6 +132,7 @@ def write_all(folder: Path) -> None:
     *networks, precisions, _ = FACTORS.values()
     for case in itertools.product(*networks):
         model = onnx_from_model(coarse_network(architecture_of(*case)), HEIGHT, WIDTH)
+        require_importable(model)
         for precision in precisions:
             write(folder, "-".join((*case, precision)), graph_of(model, precision))
     full = onnx_from_model(coarse_network(Architecture("resnet34", classes=19)), *FULL_SIZE)
