@@ -64,6 +64,16 @@ def has_rtsp_server() -> bool:
     )
 
 
+def has_nvrtc() -> bool:
+    from runtime.errors import BuildFailed
+    from runtime.kernels.nvrtc import packaged_library
+
+    try:
+        return packaged_library().is_file()
+    except BuildFailed:
+        return False
+
+
 COMPONENTS: Dict[str, Component] = {
     "browser": Component(
         lambda: chromium() is not None and has_module("playwright"),
@@ -83,10 +93,7 @@ COMPONENTS: Dict[str, Component] = {
     ),
     "ffmpeg": Component(lambda: shutil.which("ffmpeg") is not None, "apt-get install ffmpeg"),
     "gxx": Component(lambda: shutil.which("g++") is not None, "apt-get install g++"),
-    "nvrtc": Component(
-        lambda: has_module("nvidia") and has_module("nvidia.cuda_nvrtc"),
-        "pip install nvidia-cuda-nvrtc-cu11",
-    ),
+    "nvrtc": Component(has_nvrtc, "pip install nvidia-cuda-nvrtc-cu11"),
     "gpu": Component(
         lambda: has_module("pycuda") and any(map(Path.exists, GPU_NODES)),
         "run `make test-gpu` on a machine with an NVIDIA GPU and pycuda",

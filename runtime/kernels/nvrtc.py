@@ -11,7 +11,8 @@ from runtime.errors import BuildFailed
 
 DISTRIBUTION: Final = "nvidia-cuda-nvrtc-cu11==11.8.89"
 _PACKAGE: Final = "nvidia.cuda_nvrtc"
-_PATTERN: Final = "lib/libnvrtc.so.*"
+# Other releases may lie in the same folder: torch brings its own.
+_PATTERN: Final = "lib/libnvrtc.so.11.*"
 
 
 def packaged_library() -> Path:
@@ -26,7 +27,7 @@ def packaged_library() -> Path:
     for folder in folders:
         for library in sorted(Path(folder).glob(_PATTERN)):
             return library
-    raise BuildFailed("NVRTC is not installed", f"Install it with `pip install {DISTRIBUTION}`")
+    raise BuildFailed("there is no NVRTC 11.8", f"Install it with `pip install {DISTRIBUTION}`")
 
 
 class Nvrtc:
