@@ -16,12 +16,13 @@ ARM_WORDS = {
     "RI-P": "the ticket's control: random channels, the same widths and the same early weights",
     "LRR": "the trained weights, trained again at the full learning rate",
     "FT": "the trained weights, fine-tuned",
+    "untrained": "cut, its batch norms measured anew, and not trained",
     "RI": "new random weights",
 }
 MARKS = (
     "Bold marks the best of a column and all that do not differ from it. Means differ when they "
-    "are further apart than the seeds of one model; speeds when one median beats even the best "
-    "repetition of the other."
+    "are further apart than the seeds of one model; speeds when one median is below the whole "
+    "range of the other."
 )
 PAPER_WORDS = (
     "What the pruning study that this project continues reports of a ResNet-34 pyramid at 1024 x "

@@ -26,6 +26,7 @@ MARKERS: Dict[Optional[str], str] = {
     "RI": "v",
     "RI-P": "D",
     "LRR": "P",
+    "untrained": "*",
 }
 GREY = "#666666"
 

@@ -106,9 +106,9 @@ def best_of(
 
 
 def clearly_faster(speed: Speed, than: Speed) -> bool:
-    """Whether its median beats even the best repetition of the other.
+    """Whether its median is below the whole range of the other's repetitions.
 
-    Whatever disturbs a measurement makes it slower, so the best repetition is the one to trust.
+    Whatever disturbs a measurement makes it slower, so the lower end is the one to trust.
     """
     return speed.median < than.low
 

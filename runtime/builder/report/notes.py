@@ -83,7 +83,7 @@ def _speeds(study: Study) -> Iterator[str]:
     machine = study.results.machine or "a machine that is not named"
     yield (
         f"Speeds are of the network alone, without decoding, scaling or labels, on {machine}: "
-        "the median, with the best and the worst repetition. Other machines rank models "
+        "the median, with the range of the repetitions in brackets. Other machines rank models "
         "differently."
     )
     timed = {v.label for v in study.variants for place in study.places if v.speed(place)}

@@ -16,7 +16,10 @@ Place = Tuple[float, float]
 SIZE = 8.5  # of the letters, in points
 POINT = 8.0  # half of a mark's side, in pixels
 NEAR, FAR, STEP = 11.0, 120.0, 12.0  # distance of a label from its point, in pixels
-DIRECTIONS = ((1, 0), (0, 1), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))
+DIRECTIONS = (
+    *((1, 0), (0, 1), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)),
+    *((0.5, 1), (-0.5, 1), (0.5, -1), (-0.5, -1)),
+)
 OVERLAP, OUTSIDE, CROSSED = 1000.0, 3000.0, 20.0  # what they cost, in pixels of distance
 
 
@@ -124,7 +127,7 @@ def _candidates(point: Place, size: Place) -> Iterator[Bbox]:
     while distance <= FAR:
         for across, along in DIRECTIONS:
             # The label's nearest corner or side is at the distance, whatever its size.
-            reach = distance / math.hypot(across, along)
+            reach = distance / math.hypot(round(across), round(along))
             middle_x = x + across * (reach + width / 2)
             middle_y = y + along * (reach + height / 2)
             yield Bbox.from_bounds(middle_x - width / 2, middle_y - height / 2, width, height)

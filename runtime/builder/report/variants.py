@@ -41,8 +41,8 @@ class Variant:
 
     @property
     def arm(self) -> Optional[str]:
-        """How it was recovered, in capitals as in the literature; None for a whole network."""
-        return None if self.first.arm is None else self.first.arm.upper()
+        """How it was recovered; None for a whole network."""
+        return None if self.first.arm is None else arm_in_words(self.first.arm)
 
     def of_each(self, value: Callable[[StudiedModel], Optional[float]]) -> Optional[Measure]:
         """A number of every seed that has it."""
@@ -179,6 +179,11 @@ class Study:
         return None if reference is None or speed is None else reference.median / speed.median
 
 
+def arm_in_words(arm: str) -> str:
+    """An arm of a study, in capitals as in the literature."""
+    return "untrained" if arm == "none" else arm.upper()
+
+
 def backend_of(place: str) -> str:
     """The backend of a place such as `openvino int8`."""
     return place.rpartition(" ")[0]
@@ -202,6 +207,6 @@ def _variants_of(models: Tuple[StudiedModel, ...]) -> Tuple[Variant, ...]:
     variants: List[Variant] = []
     for (name, pruning, arm), seeds in rows.items():
         family = " ".join([*([name] if several else []), pruning or WHOLE])
-        label = family if arm is None else f"{family} {arm.upper()}"
+        label = family if arm is None else f"{family} {arm_in_words(arm)}"
         variants.append(Variant(label, family, tuple(seeds)))
     return tuple(variants)

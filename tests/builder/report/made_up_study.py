@@ -119,7 +119,7 @@ def report(shares: Iterable[float], names: Sequence[str] = CLASSES) -> Evaluatio
 
 
 def speed(milliseconds: float, random: np.random.Generator) -> Speed:
-    """A median with a lucky and an unlucky repetition."""
+    """A median and the range of most repetitions."""
     median = milliseconds * float(random.uniform(0.98, 1.02))
     return Speed(median=median, low=median * 0.97, high=median * 1.1, repetitions=20)
 

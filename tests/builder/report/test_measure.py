@@ -79,7 +79,7 @@ def test_numbers_that_look_alike_are_alike() -> None:
     assert best_of(alike, decimals=3) == {0, 1}
 
 
-def test_a_speed_is_clear_when_it_beats_the_best_repetition_of_the_other() -> None:
+def test_a_speed_is_clear_when_it_is_below_the_range_of_the_other() -> None:
     assert clearly_faster(speed(10, 9), than=speed(12, 11))
     assert not clearly_faster(speed(11.5, 9), than=speed(12, 11))
     assert not clearly_faster(speed(12, 11), than=speed(10, 9))

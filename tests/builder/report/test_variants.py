@@ -41,6 +41,12 @@ def test_several_networks_are_told_apart_by_name_and_have_their_own_baselines() 
     assert study.whole_of(study.variants[3]) is study.variants[2]
 
 
+def test_an_arm_that_trains_nothing_is_called_so() -> None:
+    _, cut = Study(study_results(models=(row(), row("blocks-1-2", "none")))).variants
+
+    assert cut.label == "blocks-1-2 untrained"
+
+
 def test_a_variant_has_the_mean_and_the_range_of_its_seeds() -> None:
     first = row(accuracy={"fp32": {VAL: report([0.5, 0.75], ["sky", "road"])}})
     second = row(seed=2, accuracy={"fp32": {VAL: report([0.75, 1.0], ["sky", "road"])}})
