@@ -38,6 +38,7 @@ def write_xavier(root: Path) -> Path:
             "sys/class/devfreq/15340000.vic/cur_freq": 115200000,
             "sys/class/devfreq/17000000.gv11b/cur_freq": 114750000,
             "sys/class/devfreq/17000000.gv11b/max_freq": 1377000000,
+            "sys/class/devfreq/17000000.gv11b/min_freq": 114750000,
             "sys/class/devfreq/17000000.gv11b/available_frequencies": "114750000 1377000000",
             "sys/devices/gpu.0/load": 125,
             "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": 2265600,

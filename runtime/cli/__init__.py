@@ -14,6 +14,7 @@ from typing_extensions import Protocol
 from runtime import __version__
 from runtime.cli import (
     build_engine,
+    doctor,
     evaluate,
     inspect,
     prune,
@@ -49,6 +50,7 @@ COMMANDS: Dict[str, Command] = {
     "report": report,
     "build-engine": build_engine,
     "inspect": inspect,
+    "doctor": doctor,
     "version": version,
 }
 FAILED, NOT_AS_ASKED, INTERRUPTED = 1, 2, 130

@@ -43,6 +43,7 @@ class Readings:
         gpu_clock: hertz.
         gpu_clock_limit: hertz that the power mode allows.
         gpu_clock_best: hertz that the GPU can do.
+        gpu_clock_floor: hertz below which it is not let, equal to the limit after `jetson_clocks`.
         cpu_clocks: hertz of each core that is on.
         slowed_by_heat: what is held back now because something is hot.
         overcurrent_events: how often it was held back for drawing too much, since it started.
@@ -56,6 +57,7 @@ class Readings:
     gpu_clock: Optional[float] = None
     gpu_clock_limit: Optional[float] = None
     gpu_clock_best: Optional[float] = None
+    gpu_clock_floor: Optional[float] = None
     cpu_clocks: Mapping[str, float] = field(default_factory=dict)
     slowed_by_heat: Tuple[str, ...] = ()
     overcurrent_events: Optional[int] = None
@@ -112,6 +114,7 @@ class Jetson:
             gpu_clock=_number(gpu / "cur_freq"),
             gpu_clock_limit=_number(gpu / "max_freq"),
             gpu_clock_best=max(map(float, frequencies), default=None),
+            gpu_clock_floor=_number(gpu / "min_freq"),
             cpu_clocks=_scaled(self._cpu_clocks(), 1e3),
             slowed_by_heat=tuple(self._slowed()),
             overcurrent_events=int(sum(events)) if events else None,

@@ -34,7 +34,7 @@ def test_a_board_that_measures_its_whole_input_is_believed(root: Path) -> None:
 def test_clocks_are_in_hertz_and_the_load_is_a_share(root: Path) -> None:
     readings = Jetson(root).readings()
     assert (readings.gpu_clock, readings.gpu_clock_limit) == (114.75e6, 1377e6)
-    assert readings.gpu_clock_best == 1377e6
+    assert (readings.gpu_clock_best, readings.gpu_clock_floor) == (1377e6, 114.75e6)
     assert readings.gpu_load == 0.125
     assert readings.cpu_clocks == {"cpu0": 2265.6e6}
     assert readings.power_mode == "MAXN"

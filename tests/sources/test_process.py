@@ -10,8 +10,7 @@ from runtime.sources.process import told_by
     [
         ("[rtsp @ 0x55d0c8] method DESCRIBE failed: 404 Not Found", "method DESCRIBE failed: 404 "),
         (
-            "[ WARN:0@0.7] global cap_gstreamer.cpp (2401) handleMessage OpenCV | GStreamer "
-            "warning: Embedded video playback halted; module rtspsrc0 reported: Not found",
+            "[ WARN:0@0.7] global OpenCV | playback halted; module rtspsrc0 reported: Not found",
             "Not found",
         ),
         ("[ WARN:0@0.7] global cap_gstreamer.cpp (1356) open OpenCV | unable to start", ""),
