@@ -62,7 +62,7 @@ def run_study(order: StudyOrder) -> None:
     with only_study_in(order.out) as lock, progress_on(console) as progress:
         collector = Collector(study, graph, store, order.out)
         collector.collect()
-        audience = ConsoleAudience(console, progress, collector)
+        audience = ConsoleAudience(console, progress, collector.collect)
         steps = {n: s for n, s in graph.steps.items() if order.speed or n != graph.speed}
         with Runner(steps, store, order.jobs, audience, lock) as runner:
             runner.run()

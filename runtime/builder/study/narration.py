@@ -6,19 +6,18 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Mapping
+from typing import Callable, Dict, Mapping
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from runtime.builder.study.collection import Collector
 from runtime.builder.study.results import StudyResults
 from runtime.builder.study.step import Step
 from runtime.builder.study.store import StepStore
 from runtime.builder.training.progress import LOG_NAME as TRAINING_LOG
 
-READ_AT_END = 2048
+READ_AT_END = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -34,11 +33,11 @@ class ConsoleAudience:
     Args:
         console: where to write.
         progress: shown by the caller while the study runs.
-        collector: writes the results after each step.
+        collect: writes the results down; called after each step.
     """
 
-    def __init__(self, console: Console, progress: Progress, collector: Collector) -> None:
-        self._collector = collector
+    def __init__(self, console: Console, progress: Progress, collect: Callable[[], object]) -> None:
+        self._collect = collect
         self._console = console
         self._progress = progress
         self._shown: Dict[str, _Shown] = {}
@@ -52,7 +51,7 @@ class ConsoleAudience:
     def finished(self, step: Step) -> None:
         """See `Audience`."""
         self._say(f"done   {step.name}  after {self._end(step):.0f} s")
-        self._collector.collect()
+        self._collect()
 
     def failed(self, step: Step, reason: str) -> None:
         """See `Audience`."""
@@ -62,7 +61,7 @@ class ConsoleAudience:
     def look(self) -> None:
         """See `Audience`."""
         for shown in self._shown.values():
-            self._progress.update(shown.task, told=_training_told(shown.folder))
+            self._progress.update(shown.task, told=training_told(shown.folder))
 
     def _end(self, step: Step) -> float:
         shown = self._shown.pop(step.name)
@@ -119,14 +118,16 @@ def results_table(results: StudyResults) -> Table:
     return table
 
 
-def _training_told(folder: Path) -> str:
+def training_told(folder: Path) -> str:
     """The latest line of a training's log, if the step is one and has written any."""
     path = folder / TRAINING_LOG
     if not path.is_file():
         return ""
     with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - READ_AT_END))
-        lines = [line for line in file.read().split(b"\n")[:-1] if line.startswith(b"{")]
+        begin = max(0, path.stat().st_size - READ_AT_END)
+        file.seek(begin)
+        # The last piece is a line that is being written; the first may lack its beginning.
+        lines = file.read().split(b"\n")[1 if begin else 0 : -1]
     told = json.loads(lines[-1]) if lines else {}
     words = [f"{name} {told[name]:.4g}" for name in ("step", "loss", "miou") if name in told]
     return "  ".join(words)

@@ -63,44 +63,44 @@ class TrainingGraph:
     ) -> None:
         """A row for one pruned and recovered network."""
         name = f"{self._prefix(model)}{pruning.name}/{arm}/seed-{seed}"
+        cut = self._cut(name, model, pruning, arm, seed)
+        plan = Product(cut.name, START_PLAN_NAME)
+        if arm == "none":
+            start = Product(cut.name, START_NAME)
+            self.rows.append(Row(name, model, seed, start, pruning, arm, plan))
+            return
+        step = self._recovered(name, model, cut, seed)
+        trained = Product(step.name, CHECKPOINT_NAME)
+        self.rows.append(Row(name, model, seed, trained, pruning, arm, plan, step.name))
+
+    def _cut(
+        self, name: str, model: PreparedModel, pruning: PruningChoice, arm: StudyArm, seed: int
+    ) -> Step:
+        """The pruning itself, up to where the arm's training begins."""
         whole, early = self._origin(model, seed)
         planned = self._planned(model, pruning, seed, whole)
         inputs: Dict[str, Source] = {"checkpoint": whole, "plan": Product(planned.name, PLAN_NAME)}
         if arm in REWINDS and early is not None:
             inputs["early"] = early
-        cut = self._add(
-            Step(
-                name=step_name("cut", name),
-                kind="cut",
-                parameters={"arm": arm, "seed": seed, **self._recalibration(arm)},
-                inputs=inputs,
-                how=self._study.how,
-            )
-        )
-        plan = Product(cut.name, START_PLAN_NAME)
+        parameters: Dict[str, object] = {"arm": arm, "seed": seed}
         if arm == "none":
-            self.rows.append(
-                Row(name, model, seed, Product(cut.name, START_NAME), pruning, arm, plan)
-            )
-            return
-        continued = model.plan_for(seed).model_copy(
-            update={"network": None, "imagenet": None, "init": None}
-        )
-        step = self._add(
-            Step(
-                name=step_name("train", name),
-                kind="train",
-                parameters=self._trained(model, continued, None),
-                inputs={
-                    "init": Product(cut.name, START_NAME),
-                    "ticket": Product(cut.name, START_TICKET_NAME),
-                    "plan": plan,
-                },
-                how=self._study.how,
-            )
-        )
-        trained = Product(step.name, CHECKPOINT_NAME)
-        self.rows.append(Row(name, model, seed, trained, pruning, arm, plan, step.name))
+            # Nothing is trained, so that batch norms have to be measured anew, on these pictures.
+            parameters["pictures"] = self._study.calibration_sha256
+        name = step_name("cut", name)
+        return self._add(Step(name, "cut", parameters, inputs, self._study.how))
+
+    def _recovered(self, name: str, model: PreparedModel, cut: Step, seed: int) -> Step:
+        """The arm's training: the whole network's plan, from the ticket's start."""
+        begun = {"network": None, "imagenet": None, "init": None}
+        plan = model.plan_for(seed).model_copy(update=begun)
+        inputs: Dict[str, Source] = {
+            "init": Product(cut.name, START_NAME),
+            "ticket": Product(cut.name, START_TICKET_NAME),
+            "plan": Product(cut.name, START_PLAN_NAME),
+        }
+        parameters = self._trained(model, plan, None)
+        name = step_name("train", name)
+        return self._add(Step(name, "train", parameters, inputs, self._study.how))
 
     def _origin(self, model: PreparedModel, seed: int) -> Tuple[Source, Optional[Source]]:
         """The trained whole network, and where its training can be rewound to."""
@@ -121,10 +121,6 @@ class TrainingGraph:
                 Step(name, "plan", {"request": request}, {"checkpoint": whole})
             )
         return self._plans[name]
-
-    def _recalibration(self, arm: StudyArm) -> Dict[str, str]:
-        """An arm that trains nothing has its batch norms measured on the calibration pictures."""
-        return {"pictures": self._study.calibration_sha256} if arm == "none" else {}
 
     def _trained(
         self, model: PreparedModel, plan: TrainingPlan, keep_step: Optional[int]
