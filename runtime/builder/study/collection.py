@@ -43,6 +43,7 @@ class Collector:
         self._store = store
         self._folder = folder
         self._written: Optional[StudyResults] = None
+        self._finished: Dict[str, StudiedModel] = {}
 
     def collect(self) -> StudyResults:
         """The results as they are now; written down if they differ from what was written last."""
@@ -55,7 +56,7 @@ class Collector:
     def _results(self) -> StudyResults:
         recipe = self._study.recipe
         speed = None if self._graph.speed is None else self._done(self._graph.speed)
-        rows = [self._row(row, speed) for row in self._graph.rows]
+        rows = [self._timed(row, speed) for row in self._graph.rows]
         return StudyResults(
             study=recipe.name,
             recipe_sha256=self._study.sha256,
@@ -65,7 +66,16 @@ class Collector:
             models=tuple(row for row in rows if row is not None),
         )
 
-    def _row(self, row: Row, speed: Optional[Done]) -> Optional[StudiedModel]:
+    def _timed(self, row: Row, speed: Optional[Done]) -> Optional[StudiedModel]:
+        if row.name not in self._finished:
+            found = self._row(row)
+            if found is None:
+                return None
+            self._finished[row.name] = found
+        finished = self._finished[row.name]
+        return finished.model_copy(update={"speed": {} if speed is None else _speeds(row, speed)})
+
+    def _row(self, row: Row) -> Optional[StudiedModel]:
         sets = [each.name for each in self._study.recipe.judged]
         judged = {name: self._done(row.judged(name)) for name in sets}
         if self._done(row.engine) is None or None in judged.values():
@@ -89,7 +99,6 @@ class Collector:
             padded_macs=padded_macs(Architecture.from_dict(architecture), *size),
             accuracy=_by_precision(found, "accuracy", EvaluationReport.model_validate),
             agreement=_by_precision(found, "agreement", float),
-            speed={} if speed is None else _speeds(row, speed),
             training=self._training(row),
             checkpoint_sha256=self._store.sha256(row.trained) or "",
             plan_sha256=None if row.plan is None else self._store.sha256(row.plan),
