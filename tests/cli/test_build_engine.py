@@ -7,9 +7,12 @@ from typing import Any, Dict, List
 
 import pytest
 
+from runtime.cli import main
+
+pytest.importorskip("torch")
+
 from runtime.builder.engine import command, plan_command
 from runtime.builder.engine.order import BuildRequest
-from runtime.cli import main
 
 
 @pytest.fixture
