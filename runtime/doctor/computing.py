@@ -11,6 +11,8 @@ from runtime.doctor.surroundings import Surroundings
 OLDEST_TENSORRT = (8, 5)
 # TensorRT 8.5's module looks up `np.bool`, which this version of NumPy removed.
 NUMPY_WITHOUT_BOOL = (1, 24)
+# What each JetPack brings, by the major version of its L4T.
+TENSORRT_OF_L4T = {"35": ("8.4.", "8.5."), "36": ("8.6.", "10.")}
 IN_CONTAINER = "in a container on a Jetson run with `--runtime nvidia`"
 
 
@@ -70,6 +72,7 @@ def tensorrt(here: Surroundings) -> Iterator[Finding]:
         )
     else:
         yield ok("TensorRT", version)
+    yield from _image(here, version)
     yield from _pycuda(here)
     yield from _numpy(here, version)
 
@@ -84,6 +87,19 @@ def openvino(here: Surroundings) -> Iterator[Finding]:
             "backends",
             "nothing here can run an engine",
             "Install `pip install 'swiftnet-runtime[cpu]'`, or on a Jetson the extra tensorrt",
+        )
+
+
+def _image(here: Surroundings, tensorrt_version: str) -> Iterator[Finding]:
+    """A container's TensorRT against the device's L4T: other majors fail with undefined symbols."""
+    l4t = here.machine.jetson.l4t if here.machine.jetson is not None else None
+    expected = TENSORRT_OF_L4T.get((l4t or "").split(".")[0])
+    if expected is not None and not tensorrt_version.startswith((*expected, "unknown")):
+        yield warning(
+            "TensorRT",
+            f"L4T {l4t} comes with {' or '.join(f'{v}x' for v in expected)}, here is "
+            f"{tensorrt_version}",
+            "Use an image of the device's own L4T major version",
         )
 
 

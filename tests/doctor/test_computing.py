@@ -56,7 +56,7 @@ def test_a_container_that_hides_the_release_is_warned_of() -> None:
     [
         ("", {}, [("TensorRT", "warning")]),
         ("8.4.1.5", {"pycuda": "2022.2"}, [("TensorRT", "problem"), ("pycuda", "ok")]),
-        ("10.3.0", {}, [("TensorRT", "ok"), ("pycuda", "problem")]),
+        ("8.5.2.2", {}, [("TensorRT", "ok"), ("pycuda", "problem")]),
         ("unknown", {"pycuda": "2024.1"}, [("TensorRT", "ok"), ("pycuda", "ok")]),
         (
             "8.5.2.2",
@@ -64,9 +64,9 @@ def test_a_container_that_hides_the_release_is_warned_of() -> None:
             [("TensorRT", "ok"), ("pycuda", "ok"), ("NumPy", "warning")],
         ),
         (
-            "10.3.0",
+            "10.3.0",  # of another JetPack, whose image this then is
             {"pycuda": "2024.1", "numpy": "2.2.6"},
-            [("TensorRT", "ok"), ("pycuda", "ok")],
+            [("TensorRT", "ok"), ("TensorRT", "warning"), ("pycuda", "ok")],
         ),
     ],
 )
