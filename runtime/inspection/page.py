@@ -59,7 +59,8 @@ def model_facts(manifest: EngineManifest) -> Dict[str, str]:
         },
         "parameters": f"{model.parameters:,}",
         "multiply-adds": f"{model.macs / 1e9:.2f} GMACs",
-        "input": f"{taken.width} x {taken.height}, {taken.geometry}, {taken.colour_order}",
+        "input": f"{taken.width} x {taken.height}, {taken.geometry}, {taken.resampling}, "
+        f"{taken.colour_order}",
         "normalised": f"mean {described(taken.mean)}; deviation {described(taken.std)}",
         "padding": described(taken.pad),
         "logits": f"{given.width} x {given.height} x {len(manifest.classes.names)}",
@@ -94,8 +95,10 @@ def machine_facts(machine: Machine) -> Dict[str, str]:
 
 def described(value: object) -> str:
     """A value of a manifest in words: no brackets, no quotes."""
+    if value is None:
+        return "none"
     if isinstance(value, Mapping):
-        return "; ".join(f"{key} {described(item)}" for key, item in value.items())
+        return "; ".join(f"{key} {described(item)}" for key, item in value.items()) or "none"
     if isinstance(value, Sequence) and not isinstance(value, str):
         nested = any(isinstance(item, Sequence) and not isinstance(item, str) for item in value)
         return (" / " if nested else " ").join(described(item) for item in value) or "none"
@@ -193,10 +196,14 @@ def _classes(
 ) -> Iterator[RenderableType]:
     """Colours and IoU of every class; as many tables as the measurements need."""
     classes = manifest.classes
+    # What a plan may be expected to reach is most often a column already: that of its twin.
+    own = [found for name, found in measurements if not name.endswith("*")]
+    measurements = [m for m in measurements if not m[0].endswith("*") or m[1] not in own]
     for start in range(0, max(1, len(measurements)), MEASUREMENTS_ABREAST):
         abreast = measurements[start : start + MEASUREMENTS_ABREAST]
         headings = [f"{name}, {found.split}>" for name, found in abreast]
         table = _table("id>", "colour", "class", *headings)
+        yield from [Text()] if start else []
         for number, (name, colour) in enumerate(zip(classes.names, classes.palette)):
             value = "#{:02x}{:02x}{:02x}".format(*colour)
             swatch = Text.assemble(("  ", f"on {value}"), " ", value)

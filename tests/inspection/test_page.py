@@ -40,7 +40,7 @@ def test_nothing_is_wider_than_a_terminal_or_cut_off(lines: List[str]) -> None:
     [
         "12,055,243",
         "10.83 GMACs",
-        "96 x 64, letterbox, rgb",
+        "96 x 64, letterbox, bilinear, rgb",
         "stem 64; stages 64 128 250 511; inner 64 64 / 120 128",
         "here would be served",
         "here could be served, but another is preferred",
@@ -69,6 +69,13 @@ def test_each_class_has_its_iou_of_every_measurement(lines: List[str]) -> None:
     assert set(road.split()[3:]) == {"98.7"}
 
 
+def test_figures_of_a_plans_twin_are_not_repeated_for_each_class(lines: List[str]) -> None:
+    twin = " ".join(" ".join(line.split()) for line in lines if "tensorrt*" in line)
+    assert twin.count("*") == 1
+    (heading,) = [line for line in lines if line.startswith("id colour")]
+    assert "*" not in heading
+
+
 def test_a_jetson_is_introduced_with_its_release() -> None:
     facts = machine_facts(
         Machine(
@@ -94,7 +101,8 @@ def test_a_jetson_is_introduced_with_its_release() -> None:
         ([1, 2.5], "1 2.5"),
         ([[1, 2], [3]], "1 2 / 3"),
         ({"a": True, "b": []}, "a yes; b none"),
-        (None, "None"),
+        ({}, "none"),
+        (None, "none"),
     ],
 )
 def test_values_are_described_without_brackets(value: object, words: str) -> None:
