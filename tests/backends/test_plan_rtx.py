@@ -21,6 +21,7 @@ from runtime.backends.trt_log import listening
 from runtime.backends.trt_network import ANY, layers_of
 from runtime.backends.trt_progress import PARTS
 from runtime.errors import BuildFailed
+from tests.backends.tensorrt_names import protocols, unguarded
 
 DATA = Path(__file__).parent.parent / "data/tensorrt"
 CASES: List[Dict[str, str]] = json.loads((DATA / "cases.json").read_text(encoding="utf-8"))
@@ -76,6 +77,13 @@ def test_it_knows_the_capabilities_of_its_own(rtx: TensorRT) -> None:
     assert capabilities.typing() == "strong"
     assert not capabilities.weak_typing
     assert not capabilities.timing_cache
+
+
+@pytest.mark.rtx
+def test_it_has_every_name_that_no_switch_guards(rtx: TensorRT) -> None:
+    missing = [f"{k}.{m}" for k, m in unguarded() if not hasattr(getattr(rtx, k, None), m)]
+    assert missing == []
+    assert [name for name in protocols()["TensorRT"] if not hasattr(rtx, name)] == []
 
 
 @pytest.mark.rtx

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from runtime.builder.engine.evidence_table import evidence_table
 from runtime.builder.engine.plan_choice import PlanChoice
+from runtime.builder.engine.plan_report import plans_report
 from runtime.builder.engine.plans import build_plans
 from runtime.builder.engine.reporter import ConsoleReporter
 from runtime.manifest import Precision
@@ -32,4 +33,6 @@ def build_plans_command(
     choice = PlanChoice().overridden(flags)
     reporter = ConsoleReporter(Console(stderr=True))
     manifest = build_plans(EngineFolder(folder), precisions, choice, reporter)
-    Console(file=sys.stdout).print(evidence_table(manifest))
+    shown = Console(file=sys.stdout)
+    shown.print(evidence_table(manifest))
+    shown.print(plans_report(manifest), highlight=False, markup=False)
