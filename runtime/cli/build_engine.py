@@ -22,7 +22,9 @@ PLAN_FLAGS = {
 }
 _ASK = "Add --tensorrt"
 # What a folder that is already built has no use for.
-CHAIN_FLAGS = ("checkpoint", "recipe", "calib", "data", "out", "max_drop")
+CHAIN_FLAGS = ("checkpoint", "recipe", "calib", "rule", "keep_worst", "data", "out", "max_drop")
+# As in builder.quantization, which is not loaded to parse a command line; a test compares them.
+RULES = ("auto", "max", "percentile-99.99", "percentile-99.999", "mse", "entropy")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -43,6 +45,18 @@ def add_arguments(parser: ArgumentParser) -> None:
             help=f"build with {text}; may be combined with the others",
         )
     add("--calib", type=Path, metavar="DIR", help="folder of pictures to calibrate INT8 on")
+    add(
+        "--rule",
+        choices=RULES,
+        help="how INT8 ranges are read off the calibration; auto measures every rule [mse]",
+    )
+    add(
+        "--keep-float",
+        dest="keep_worst",
+        type=int,
+        metavar="N",
+        help="leave the N layers in float that INT8 hurts most",
+    )
     add("--data", type=Path, metavar="DIR", help="folder of the dataset to measure accuracy on")
     add("--out", type=Path, metavar="FOLDER", help="the engine folder [engines/NAME]")
     add(
@@ -126,6 +140,8 @@ def run(arguments: Namespace) -> None:
             plans=flags if arguments.tensorrt else None,
             labels_inside=arguments.labels_inside,
             calibration_cache=arguments.calibration_cache,
+            rule=arguments.rule,
+            keep_worst=arguments.keep_worst,
         )
     )
 

@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict
 from runtime import __version__
 from runtime.builder.costs import cost_of
 from runtime.builder.engine.evidence import REFERENCE
+from runtime.builder.engine.int8_plan import Int8Plan
 from runtime.builder.engine.order import BuildOrder
-from runtime.builder.quantization.calibrate import RangeTable, table_sha256
+from runtime.builder.quantization.calibrate import table_sha256
 from runtime.errors import EngineRefused
 from runtime.machine import installed_backends
 from runtime.manifest import (
@@ -58,16 +59,17 @@ class Findings(BaseModel):
     minimum_agreement: Optional[float] = None
 
 
-def portable_builds(order: BuildOrder, table: Optional[RangeTable]) -> Dict[Precision, Build]:
+def portable_builds(order: BuildOrder, plan: Optional[Int8Plan]) -> Dict[Precision, Build]:
     """The ONNX files as builds without evidence, the reference always among them."""
     wanted: Tuple[Precision, ...] = (REFERENCE, *order.precisions)
-    return {precision: _portable_build(order, precision, table) for precision in wanted}
+    return {precision: _portable_build(order, precision, plan) for precision in wanted}
 
 
-def _portable_build(order: BuildOrder, precision: Precision, table: Optional[RangeTable]) -> Build:
+def _portable_build(order: BuildOrder, precision: Precision, plan: Optional[Int8Plan]) -> Build:
     path = order.out / ARTEFACTS[precision]
     sha256 = sha256_of(path)
-    calibrated = precision == "int8" and table is not None
+    int8 = plan if precision == "int8" else None
+    recipe = order.recipe.quantization.model_dump(mode="json")
     return Build(
         precision=precision,
         backend=BACKEND,
@@ -76,21 +78,21 @@ def _portable_build(order: BuildOrder, precision: Precision, table: Optional[Ran
         size=path.stat().st_size,
         onnx_sha256=sha256,
         backend_version=installed_backends()[BACKEND],
-        calibration=_calibration(order, table) if calibrated and table is not None else None,
-        settings=order.recipe.quantization.model_dump(mode="json") if calibrated else {},
+        calibration=None if int8 is None else _calibration(order, int8),
+        settings={} if int8 is None else int8.settings(recipe),
     )
 
 
-def _calibration(order: BuildOrder, table: RangeTable) -> Optional[Calibration]:
+def _calibration(order: BuildOrder, plan: Int8Plan) -> Optional[Calibration]:
     choice = order.recipe.calibration
     if choice is None:
         return None
     return Calibration(
         name=choice.name,
-        images=len(table.images),
-        images_sha256=table.images_sha256,
-        ranges_sha256=table_sha256(table),
-        rule=choice.rule,
+        images=len(plan.table.images),
+        images_sha256=plan.table.images_sha256,
+        ranges_sha256=table_sha256(plan.table),
+        rule=plan.rule,
     )
 
 

@@ -7,7 +7,6 @@ its former manifest or none: never one that vouches for something else.
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Callable, Dict, Optional
 
@@ -15,8 +14,10 @@ import onnx
 
 from runtime.backends.trt_calibration_cache import cache_from_ranges
 from runtime.builder.engine.assembly import ARTEFACTS, Findings, assembled, portable_builds
+from runtime.builder.engine.blame import REPORT_NAME, blamed
 from runtime.builder.engine.build_state import BuildState, key_of, write_atomically
-from runtime.builder.engine.evidence import REFERENCE, require_accuracy
+from runtime.builder.engine.evidence import REFERENCE, AccuracyLost, require_accuracy
+from runtime.builder.engine.int8_plan import Int8Plan, Int8Planner, plain_options
 from runtime.builder.engine.order import BuildOrder, BuildRequest, order_from_request
 from runtime.builder.engine.plans import build_plans
 from runtime.builder.engine.reporter import Reporter, Silence
@@ -83,29 +84,24 @@ class _Chain:
         self._reporter = reporter
         self._folder = EngineFolder(order.out)
         self._state = BuildState(order.out)
+        self._planner = Int8Planner(order, self._state, reporter, self._float_model)
 
     def run(self) -> EngineManifest:
         order = self._order
         self._export()
-        table = self._calibrated() if "int8" in order.precisions else None
-        if table is not None:
-            self._quantize(table)
+        plan = self._planner.plan(self._calibrated()) if "int8" in order.precisions else None
+        if plan is not None:
+            self._quantize(plan)
             self._halve("halve int8", INT8_MODEL, INT8_HALF_MODEL)
         if "fp16" in order.precisions:
             self._halve("half", FLOAT_MODEL, HALF_MODEL)
         if order.labels_inside:
             self._put_labels_inside()
-        if order.calibration_cache and table is not None:
-            self._cache(table)
-        builds = portable_builds(order, table)
+        if order.calibration_cache and plan is not None:
+            self._cache(plan)
+        builds = portable_builds(order, plan)
         findings = self._examine(builds)
-        for precision in order.precisions:
-            require_accuracy(
-                precision,
-                findings.evidence[precision],
-                findings.evidence[REFERENCE],
-                order.recipe.gate,
-            )
+        self._require_accuracy(findings, plan)
         manifest = assembled(order, builds, findings)
         write_atomically(self._folder.manifest_path, manifest_text(manifest).encode())
         if order.plans is None:
@@ -143,20 +139,21 @@ class _Chain:
             write_atomically(path, table_text(table).encode())
         return table
 
-    def _quantize(self, table: RangeTable) -> None:
-        thresholds = self._thresholds(table)
-        options = self._order.recipe.quantization.options()
-        plain = {**dataclasses.asdict(options), "keep_float": sorted(options.keep_float)}
-        key = key_of(REVISIONS["quantize"], table.graph_sha256, thresholds, plain)
+    def _quantize(self, plan: Int8Plan) -> None:
+        thresholds, options = plan.thresholds, plan.options
+        corrected = self._order.recipe.quantization.bias_correction
+        parts = [plan.table.graph_sha256, thresholds, plain_options(options)]
+        parts += [self._planner.bias_images_sha256()] if corrected else []
+        key = key_of(REVISIONS["quantize"], *parts)
 
         def make() -> onnx.ModelProto:
-            return int8_from_float(self._float_model(), thresholds, options)
+            model = self._float_model()
+            if not corrected:
+                return int8_from_float(model, thresholds, options)
+            corrections = self._planner.corrections(plan)
+            return int8_from_float(model, thresholds, options, corrections=corrections)
 
         self._artefact("quantize", INT8_MODEL, key, make)
-
-    def _thresholds(self, table: RangeTable) -> Dict[str, float]:
-        choice = self._order.recipe.calibration
-        return table.thresholds("" if choice is None else choice.rule)
 
     def _halve(self, step: str, source: str, twin: str) -> None:
         """The FP16 twin of a file, for strongly typed TensorRT."""
@@ -177,9 +174,9 @@ class _Chain:
 
             self._artefact(f"labels {precision}", LABELS_MODELS[precision], key, make)
 
-    def _cache(self, table: RangeTable) -> None:
+    def _cache(self, plan: Int8Plan) -> None:
         """The ranges as TensorRT writes them; the names are those of the float file."""
-        content = cache_from_ranges(self._thresholds(table)).encode("ascii")
+        content = cache_from_ranges(plan.thresholds).encode("ascii")
         write_atomically(self._order.out / CALIBRATION_CACHE, content)
 
     def _artefact(
@@ -210,6 +207,18 @@ class _Chain:
         written = outputs if findings.minimum_agreement is not None else []
         self._state.record("examine", key, written, findings.model_dump(mode="json"))
         return findings
+
+    def _require_accuracy(self, findings: Findings, plan: Optional[Int8Plan]) -> None:
+        evidence, gate = findings.evidence, self._order.recipe.gate
+        try:
+            for precision in self._order.precisions:
+                require_accuracy(precision, evidence[precision], evidence[REFERENCE], gate)
+        except AccuracyLost as lost:
+            if lost.precision != "int8" or plan is None:
+                raise
+            raise blamed(lost, self._order, plan, self._planner) from lost
+        # What an earlier attempt was blamed for no longer holds.
+        (self._order.out / REPORT_NAME).unlink(missing_ok=True)
 
     def _float_model(self) -> onnx.ModelProto:
         return onnx.load(str(self._order.out / ARTEFACTS[REFERENCE]))

@@ -9,7 +9,9 @@ from rich.console import Console
 from runtime.builder.engine.chain import build_engine
 from runtime.builder.engine.evidence_table import evidence_table
 from runtime.builder.engine.order import BuildRequest, order_from_request
+from runtime.builder.engine.plan_report import plans_report
 from runtime.builder.engine.reporter import ConsoleReporter
+from runtime.builder.engine.rule_table import rule_choice_of, rule_table
 from runtime.repository import EngineFolder
 
 
@@ -22,7 +24,13 @@ def build_engine_command(request: BuildRequest) -> None:
     told = Console(stderr=True)
     order = order_from_request(request)
     manifest = build_engine(order, ConsoleReporter(told))
-    Console(file=sys.stdout).print(evidence_table(manifest))
+    shown = Console(file=sys.stdout)
+    shown.print(evidence_table(manifest))
+    choice = rule_choice_of(manifest)
+    if choice is not None:
+        shown.print(rule_table(choice))
+    if order.plans is not None:
+        shown.print(plans_report(manifest), highlight=False, markup=False)
     if order.recipe.tensorrt is not None and order.plans is None:
         command = EngineFolder(order.out).plan_command()
         told.print(f"No TensorRT is installed here; on a device build its plans with `{command}`.")

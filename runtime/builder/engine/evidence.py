@@ -19,7 +19,34 @@ from runtime.manifest import Evidence, Precision
 from runtime.segmenter import Segmenter
 
 REFERENCE: Precision = "fp32"
-_BLAMED = 3
+BLAMED = 3
+"""Classes or layers that an error names."""
+
+
+class AccuracyLost(BuildFailed):
+    """A build that loses more than it may.
+
+    Attributes:
+        precision: of the build.
+        exam: which of the recipe's evaluations, counted from 0.
+        summary: the problem without the classes.
+        measured: the build's evidence on it.
+        reference: FP32's.
+    """
+
+    def __init__(
+        self, summary: str, precision: Precision, exam: int, measured: Evidence, reference: Evidence
+    ) -> None:
+        found = losses(measured, reference)
+        losers = sorted((n for n in found if found[n] > 0), key=lambda n: -found[n])
+        told = ", ".join(f"{name} {-found[name]:.2f}" for name in losers[:BLAMED])
+        super().__init__(
+            f"{summary}; most on {told}",
+            "Calibrate on more pictures, try another calibration.rule, keep layers in "
+            "quantization.keep_float, or accept it with --max-drop",
+        )
+        self.precision, self.exam, self.summary = precision, exam, summary
+        self.measured, self.reference = measured, reference
 
 
 def evidence_of(
@@ -91,35 +118,29 @@ def require_accuracy(
         gate: what may be lost.
 
     Raises:
-        BuildFailed: with the classes that lose most.
+        AccuracyLost: with the classes that lose most.
     """
-    for own, full in zip(measured, reference):
+    for number, (own, full) in enumerate(zip(measured, reference)):
         drop = 100 * (full.miou - own.miou)
-        losses = _losses(own, full)
-        worst = max(losses.values(), default=0.0)
+        worst = max(losses(own, full).values(), default=0.0)
         if drop > gate.max_drop:
             reason = f"loses {drop:.2f} points of mIoU, more than {gate.max_drop:g}"
         elif worst > gate.max_class_drop:
             reason = f"loses {worst:.2f} points of one class, more than {gate.max_class_drop:g}"
         else:
             continue
-        losers = sorted((n for n in losses if losses[n] > 0), key=lambda n: -losses[n])
-        told = ", ".join(f"{name} {-losses[name]:.2f}" for name in losers[:_BLAMED])
-        raise BuildFailed(
-            f"the {precision} build {reason}, on {own.split}; most on {told}",
-            "Calibrate on more pictures, try another calibration.rule, keep layers in "
-            "quantization.keep_float, or accept it with --max-drop",
-        )
+        summary = f"the {precision} build {reason}, on {own.split}"
+        raise AccuracyLost(summary, precision, number, own, full)
 
 
-def _losses(own: Evidence, full: Evidence) -> Dict[str, float]:
+def losses(own: Evidence, full: Evidence) -> Dict[str, float]:
     """Points lost by class, of those that both have."""
-    losses: Dict[str, float] = {}
+    lost: Dict[str, float] = {}
     for name, before in full.iou.items():
         after: Optional[float] = own.iou.get(name)
         if before is not None and after is not None:
-            losses[name] = 100 * (before - after)
-    return losses
+            lost[name] = 100 * (before - after)
+    return lost
 
 
 def lowest_agreement(segmenters: Sequence[Segmenter], image: np.ndarray, mask: np.ndarray) -> float:

@@ -42,6 +42,8 @@ class BuildRequest:
             any, and then the recipe's table does where TensorRT is installed.
         labels_inside: whether to write files that give labels, for other runtimes.
         calibration_cache: whether to write TensorRT's own form of the INT8 ranges.
+        rule: of calibration.
+        keep_worst: how many of the layers that INT8 hurts most stay float.
     """
 
     checkpoint: Optional[Path] = None
@@ -54,6 +56,8 @@ class BuildRequest:
     plans: Optional[Mapping[str, Any]] = None
     labels_inside: bool = False
     calibration_cache: bool = False
+    rule: Optional[str] = None
+    keep_worst: Optional[int] = None
 
 
 @dataclass(frozen=True)
@@ -200,6 +204,13 @@ def _overridden(recipe: Recipe, request: BuildRequest, out: Path) -> Recipe:
         given = calibration_from(request.calibration, out)
         rule = given.rule if recipe.calibration is None else recipe.calibration.rule
         changes["calibration"] = given.model_copy(update={"rule": rule})
+    calibration = changes.get("calibration", recipe.calibration)
+    if request.rule is not None and calibration is not None:
+        changes["calibration"] = calibration.model_copy(update={"rule": request.rule})
+    if request.keep_worst is not None:
+        changes["quantization"] = recipe.quantization.model_copy(
+            update={"keep_worst": request.keep_worst}
+        )
     return recipe.model_copy(update=changes)
 
 

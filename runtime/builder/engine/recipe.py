@@ -14,6 +14,7 @@ from typing_extensions import Literal
 from runtime.builder.engine.plan_choice import PlanChoice
 from runtime.builder.quantization.histogram import DEFAULT_RULE, RULES
 from runtime.builder.quantization.placement import QuantizationOptions
+from runtime.builder.quantization.rules import AUTO
 from runtime.errors import InvalidConfig
 from runtime.manifest import Precision
 
@@ -55,7 +56,7 @@ class CalibrationChoice(_Table):
         splits: from these splits,
         pictures: whose names match this shell pattern.
         count: at most so many, evenly spread.
-        rule: which threshold to take from the distributions.
+        rule: which threshold to take from the distributions; `auto` measures every rule.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
@@ -67,18 +68,25 @@ class CalibrationChoice(_Table):
 
     @model_validator(mode="after")
     def _known_rule(self) -> CalibrationChoice:
-        if self.rule not in RULES:
-            raise ValueError(f"rule {self.rule!r} is none of {', '.join(RULES)}")
+        if self.rule not in (AUTO, *RULES):
+            raise ValueError(f"rule {self.rule!r} is none of {', '.join((AUTO, *RULES))}")
         return self
 
 
 class QuantizationChoice(_Table):
-    """What becomes INT8; see `placement.QuantizationOptions`."""
+    """What becomes INT8; see `placement.QuantizationOptions`.
+
+    Attributes:
+        keep_worst: so many layers stay float besides, those that INT8 hurts most.
+        bias_correction: whether biases make up for what INT8 adds to each channel on average.
+    """
 
     keep_float: List[str] = []
+    keep_worst: int = Field(default=0, ge=0)
     first_convolution: bool = True
     classifier: bool = True
     decoder_sums: bool = False
+    bias_correction: bool = False
 
     def options(self) -> QuantizationOptions:
         """The same as the quantizer takes it."""

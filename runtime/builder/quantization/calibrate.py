@@ -22,11 +22,12 @@ from runtime.builder.graph.inference import OnnxRunner
 from runtime.builder.graph.wiring import Wiring
 from runtime.builder.quantization.histogram import RULES, Histogram
 from runtime.builder.quantization.placement import EVERYTHING, placement_for
-from runtime.errors import BuildFailed, InvalidConfig
+from runtime.errors import BuildFailed, InvalidConfig, InvalidInput
 from runtime.manifest import InputSpec
 from runtime.preprocess.reference import network_input
 
 PASSES = 2
+_FEW_COLOURS = 40
 
 
 class CalibrationImage(BaseModel):
@@ -95,12 +96,12 @@ def ranges_from_images(
     if not images:
         raise BuildFailed("there are no calibration images", "Give a folder with some pictures")
     tensors = placement_for(Wiring(model), EVERYTHING).tensors
-    measured = _Measured(OnnxRunner(model, tensors), images, spec, advance or (lambda: None))
+    runner, told = OnnxRunner(model, tensors), advance or (lambda: None)
     maxima = np.zeros(len(tensors))
-    for values in measured.pictures():
+    for values in tensors_of_pictures(runner, images, spec, told):
         maxima = np.maximum(maxima, [_magnitude(value) for value in values])
     histograms = [Histogram(peak) for peak in maxima]
-    for values in measured.pictures():
+    for values in tensors_of_pictures(runner, images, spec, told):
         for histogram, value in zip(histograms, values):
             histogram.add(value)
     return RangeTable(
@@ -114,29 +115,40 @@ def ranges_from_images(
     )
 
 
-class _Measured:
-    """The tensors of one picture after another."""
+def tensors_of_pictures(
+    runner: OnnxRunner, images: Sequence[Path], spec: InputSpec, advance: Callable[[], None]
+) -> Iterator[List[np.ndarray]]:
+    """The runner's tensors of one picture after another, valid until the next.
 
-    def __init__(
-        self,
-        runner: OnnxRunner,
-        images: Sequence[Path],
-        spec: InputSpec,
-        advance: Callable[[], None],
-    ) -> None:
-        self._runner, self._images, self._spec, self._advance = runner, images, spec, advance
+    Raises:
+        InvalidInput: a picture is missing, cannot be decoded or is a label map; it is named.
+        BuildFailed: the network's numbers are not finite on a picture.
+    """
+    for path in images:
+        rgb = read_image(path)
+        _require_photograph(path, rgb)
+        values = runner.run(network_input(np.ascontiguousarray(rgb[..., ::-1]), spec))
+        if not all(np.isfinite(value).all() for value in values):
+            raise BuildFailed(
+                f"the network's numbers on {path} are not finite",
+                "Train it further or take an earlier checkpoint: its weights have diverged",
+            )
+        yield values
+        advance()
 
-    def pictures(self) -> Iterator[List[np.ndarray]]:
-        for path in self._images:
-            bgr = np.ascontiguousarray(read_image(path)[..., ::-1])
-            values = self._runner.run(network_input(bgr, self._spec))
-            if not all(np.isfinite(value).all() for value in values):
-                raise BuildFailed(
-                    f"the network's numbers on {path} are not finite",
-                    "Train it further or take an earlier checkpoint: its weights have diverged",
-                )
-            yield values
-            self._advance()
+
+def _require_photograph(path: Path, rgb: np.ndarray) -> None:
+    """Raises InvalidInput for a label map, whose colours would give ranges that mean nothing.
+
+    A photograph has hundreds of colours; a map of classes has one for each class in the scene.
+    """
+    some = rgb[::2, ::2].reshape(-1, 3).astype(np.int32)
+    colours = len(np.unique(some @ np.array([1 << 16, 1 << 8, 1])))
+    if path.suffix.lower() == ".png" and colours <= _FEW_COLOURS < len(some) // 16:
+        raise InvalidInput(
+            f"{path} has {colours} colours: it is a label map, no photograph",
+            "Calibrate on the folder of the pictures themselves, often called images",
+        )
 
 
 def _magnitude(values: np.ndarray) -> float:

@@ -7,7 +7,7 @@ its identity side only, so that the other side's convolution can swallow it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import FrozenSet, List, Optional, Set, Tuple
 
 import onnx
@@ -35,6 +35,10 @@ class QuantizationOptions:
     first_convolution: bool = True
     classifier: bool = True
     decoder_sums: bool = False
+
+    def keeping(self, names: FrozenSet[str]) -> QuantizationOptions:
+        """The same, with these convolutions in `keep_float` in place of the former ones."""
+        return replace(self, keep_float=names)
 
 
 EVERYTHING = QuantizationOptions(decoder_sums=True)

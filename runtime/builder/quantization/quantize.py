@@ -7,7 +7,7 @@ per activation, one per output channel of a weight, biases in float.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Mapping, Sequence, Union
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union
 
 import numpy as np
 import onnx
@@ -24,6 +24,7 @@ from runtime.builder.quantization.placement import Placement, QuantizationOption
 from runtime.errors import BuildFailed
 
 _WEIGHT = 1
+_BIAS = 2
 
 
 def int8_from_float(
@@ -31,6 +32,7 @@ def int8_from_float(
     thresholds: Mapping[str, float],
     options: QuantizationOptions,
     plain: bool = False,
+    corrections: Optional[Mapping[str, np.ndarray]] = None,
 ) -> onnx.ModelProto:
     """Writes the quantized twin of a float model.
 
@@ -40,6 +42,7 @@ def int8_from_float(
         options: which operations take part.
         plain: keep float weights in front of a QuantizeLinear, for runtimes that want to see
             both; the levels of a pyramid then share nothing and the file is a dozen times as large.
+        corrections: by convolution, (out,) float32 to add to its bias; see bias.py.
 
     Raises:
         BuildFailed: a tensor to be quantized has no threshold.
@@ -56,7 +59,20 @@ def int8_from_float(
             else:
                 suffix = "" if number == 1 else f"_{number}"
                 twin.share_weights(f"{module}.weight.int8{suffix}", weight)
+    for convolution, correction in (corrections or {}).items():
+        twin.correct_bias(convolution, correction)
     return twin.model()
+
+
+def dequantized_weights(wiring: Wiring, options: QuantizationOptions) -> Dict[str, np.ndarray]:
+    """The weights that the INT8 twin computes with, by convolution, as float32."""
+    placement = placement_for(wiring, options)
+    return {
+        name: weight.integers * scales[:, None, None, None]
+        for weights in _weights_by_module(wiring, placement).values()
+        for weight in quantized_weights(weights)
+        for name, scales in weight.scales.items()
+    }
 
 
 def _threshold(thresholds: Mapping[str, float], tensor: str) -> float:
@@ -90,6 +106,8 @@ class _Twin:
         self._wiring = wiring
         self._edges = set(placement.edges)
         self._float_weight = {node.name: node.input[_WEIGHT] for node in wiring.of_type("Conv")}
+        self._float_bias = {node.name: node.input[_BIAS] for node in wiring.of_type("Conv")}
+        self._biases: Dict[str, str] = {}
         self._pairs: Dict[str, List[onnx.NodeProto]] = {}
         self._weights: Dict[str, List[onnx.NodeProto]] = {}
         self._constants: Dict[str, onnx.TensorProto] = {}
@@ -125,6 +143,13 @@ class _Twin:
                 _node("DequantizeLinear", [quantized, *parameters], output, axis=0),
             ]
 
+    def correct_bias(self, convolution: str, correction: np.ndarray) -> None:
+        """A bias of its own in place of the float master's."""
+        stored = self._float_bias[convolution]
+        bias = self._wiring.constant(stored)
+        corrected = np.asarray(bias, np.float32) + correction
+        self._biases[convolution] = self._constant(f"{stored}.corrected", corrected)
+
     def model(self) -> onnx.ModelProto:
         """The finished twin."""
         twin = _without_graph(self._source)
@@ -155,6 +180,8 @@ class _Twin:
                 rewired.input[position] = _dequantized(tensor)
         if node.name in self._weights:
             rewired.input[_WEIGHT] = _dequantized(f"{node.name}.weight")
+        if node.name in self._biases:
+            rewired.input[_BIAS] = self._biases[node.name]
         return rewired
 
     def _per_channel(self, convolution: str, scales: np.ndarray) -> List[str]:
