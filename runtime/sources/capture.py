@@ -61,7 +61,8 @@ class Capture:
         """Whether the grabbed frame could be decoded, and its (height, width, 3) BGR pixels."""
         decoded, pixels = self.video.retrieve()
         if decoded and self.nv12:
-            # Here and not in the pipeline: OpenCV's conversion is vectorised, and takes one step.
+            # Here and not in the pipeline: OpenCV's conversion is vectorised, and takes one step. By
+            # BT.601 in the limited range, as OpenCV does with what FFmpeg decodes.
             pixels = cv2.cvtColor(pixels, cv2.COLOR_YUV2BGR_NV12)
         return decoded, pixels
 
