@@ -20,6 +20,7 @@ from runtime.builder.engine import chain
 from runtime.builder.engine.chain import build_from_request
 from runtime.builder.engine.evidence import labels_of
 from runtime.builder.engine.order import BuildRequest
+from runtime.builder.engine.plan_choice import PlanChoice
 from runtime.builder.engine.reporter import Advance
 from runtime.builder.layouts import open_dataset
 from runtime.builder.quantization.calibrate import table_from_file
@@ -195,6 +196,23 @@ def test_labels_and_a_calibration_cache_are_written_when_asked_for(copy: Path) -
     assert ranges == pytest.approx(table_from_file(table).thresholds("mse"), rel=1e-6)
     assert "calibration.cache" in manifest.plan_sources
     assert {build.artefact for build in manifest.builds} == {"model.onnx", "model.int8.onnx"}
+
+
+def test_plans_are_built_last_into_the_finished_folder(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: List[object] = []
+
+    def noted(folder: EngineFolder, precisions: object, choice: PlanChoice, _: object) -> object:
+        asked.append((precisions, choice.workspace_mib))
+        return folder.manifest
+
+    monkeypatch.setattr(chain, "build_plans", noted)
+    build_from_request(request_in(copy))
+    assert asked == []
+    manifest = build_from_request(request_in(copy, plans={"workspace_mib": 64}))
+    assert asked == [(("fp32", "int8"), 64)]
+    assert manifest == engine_of(copy).manifest
 
 
 def test_a_plan_stays_until_the_file_it_was_built_from_changes(copy: Path) -> None:

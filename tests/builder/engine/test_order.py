@@ -8,10 +8,12 @@ import torch
 
 from runtime.builder.card import TrainingCard
 from runtime.builder.checkpoint import save_checkpoint
+from runtime.builder.engine import order
 from runtime.builder.engine.order import BuildRequest, order_from_request
 from runtime.builder.engine.recipe import recipe_from_file
 from runtime.builder.layouts import open_dataset
 from runtime.errors import InvalidConfig, InvalidInput
+from runtime.machine import Machine
 from runtime.manifest import ClassesSpec
 from tests.builder.networks import narrow, randomised, stretched, textured_dataset
 
@@ -207,3 +209,37 @@ def test_another_number_of_classes_is_refused(bare: Path, dataset: Path, tmp_pat
     (dataset / "dataset.json").write_text(fewer, encoding="utf-8")
     with pytest.raises(InvalidConfig, match="5 classes, its dataset 4"):
         order_from_request(BuildRequest(recipe=recipe, precisions=("fp32",)))
+
+
+@pytest.mark.parametrize(
+    ("backends", "flags", "workspace"),
+    [
+        ({}, None, None),
+        ({"openvino": "1"}, None, None),
+        ({"tensorrt": "8.5"}, None, 512),
+        # The command insists, and its flags win.
+        ({}, {}, 512),
+        ({"tensorrt": "8.5"}, {"workspace_mib": 64}, 64),
+    ],
+)
+def test_a_recipes_plans_wait_for_tensorrt_unless_the_command_insists(
+    bare: Path,
+    dataset: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    backends: Any,
+    flags: Any,
+    workspace: Any,
+) -> None:
+    monkeypatch.setattr(order, "this_machine", lambda: Machine(backends))
+    tensorrt = "[tensorrt]\nworkspace_mib = 512"
+    recipe = recipe_in(bare.parent / "street", input=INPUT, tensorrt=tensorrt)
+    request = BuildRequest(recipe=recipe, precisions=("fp32",), plans=flags)
+    plans = order_from_request(request).plans
+    assert (plans and plans.workspace_mib) == workspace
+
+
+def test_a_calibration_cache_needs_an_int8_build(bare: Path, dataset: Path) -> None:
+    recipe = recipe_in(bare.parent / "street", input=INPUT)
+    request = BuildRequest(recipe=recipe, precisions=("fp32",), calibration_cache=True)
+    with pytest.raises(InvalidConfig, match="Add --int8"):
+        order_from_request(request)
