@@ -20,9 +20,9 @@
 //
 // Work and traffic, 150 classes, 128 x 256 FP16 logits to 1024 x 2048 labels: every logit is read by
 // up to four cells and twice (survey, contest), from the caches but for once, 9.8 MB; 2.1 MB of
-// labels are written. Survey and contest take some 40 operations per cell and class, 0.2 G; a
-// candidate takes some 11 per pixel of a contested cell: 0.02 G for what a trained network gives (a
-// tenth of the cells is contested, by two or three classes), 1.7 G for noise (all, by 74).
+// labels are written. Survey and contest take some 65 instructions per cell and class, 0.36 G; a
+// candidate takes 10 per pixel of a contested cell: 5 M for what a trained network gives (a tenth
+// of the cells is contested, by two or three classes), 1.6 G for noise (all, by 74).
 #pragma once
 
 #include "axes.cuh"
@@ -33,6 +33,8 @@ constexpr int WARPS = 8;
 constexpr int THREADS = LANES * WARPS;
 constexpr int CELLS = 32;
 constexpr int WORDS = IDS / 32;
+// Classes whose logits a thread has on their way at once.
+constexpr int AHEAD = 4;
 // No class has it: classes are at most 255.
 constexpr Byte NO_LABEL = 255;
 constexpr float LEAD = 1.0f / (1 << 20);
@@ -47,13 +49,36 @@ struct alignas(16) Corners {
     float below_right;
 };
 
-// Where a cell's corners are among the samples of a class, in elements.
-struct CornerOffsets {
-    int above_left;
-    int above_right;
-    int below_left;
-    int below_right;
+// Where a cell's corners are among the samples of class 0, in elements. Unsigned, because sums that
+// may wrap are added before they are widened to an address: half the work of the other order.
+template <class Logit>
+struct Cell {
+    const Logit* logits;
+    unsigned above_left;
+    unsigned above_right;
+    unsigned below_left;
+    unsigned below_right;
     bool owns_below_right;  // each sample is that of just one cell
+
+    __device__ Cell(int row, int column, const LabelsParameters& p)
+        : logits(static_cast<const Logit*>(p.logits)),
+          owns_below_right(row < p.grid_height && column < p.grid_width) {
+        const unsigned above = max(row - 1, 0) * p.row_stride;
+        const unsigned below = min(row, p.grid_height - 1) * p.row_stride;
+        const unsigned left = max(column - 1, 0) * p.column_stride;
+        const unsigned right = min(column, p.grid_width - 1) * p.column_stride;
+        above_left = above + left;
+        above_right = above + right;
+        below_left = below + left;
+        below_right = below + right;
+    }
+
+    __device__ Corners corners(unsigned class_offset) const {
+        return Corners{read(logits + (above_left + class_offset)),
+                       read(logits + (above_right + class_offset)),
+                       read(logits + (below_left + class_offset)),
+                       read(logits + (below_right + class_offset))};
+    }
 };
 
 // What the threads of a block share.
@@ -84,21 +109,19 @@ __device__ inline Share share_of_thread(const LabelsParameters& p) {
     return Share{lane, CELLS, warp, WARPS};
 }
 
-__device__ inline CornerOffsets corner_offsets(int row, int column, const LabelsParameters& p) {
-    const int above = max(row - 1, 0) * p.row_stride;
-    const int below = min(row, p.grid_height - 1) * p.row_stride;
-    const int left = max(column - 1, 0) * p.column_stride;
-    const int right = min(column, p.grid_width - 1) * p.column_stride;
-    return CornerOffsets{above + left, above + right, below + left, below + right,
-                         row < p.grid_height && column < p.grid_width};
-}
-
+// The corners of AHEAD classes; beyond the last class, of the last one again.
 template <class Logit>
-__device__ inline Corners corners(const Logit* logits, const CornerOffsets& at, int class_offset) {
-    const Logit* plane = logits + class_offset;
-    return Corners{read(plane + at.above_left), read(plane + at.above_right),
-                   read(plane + at.below_left), read(plane + at.below_right)};
-}
+struct Fetched {
+    Corners corners_of[AHEAD];
+
+    __device__ Fetched(const Cell<Logit>& cell, int first, int step, const LabelsParameters& p) {
+#pragma unroll
+        for (int nth = 0; nth < AHEAD; ++nth) {
+            const int id = min(first + nth * step, p.classes - 1);
+            corners_of[nth] = cell.corners(id * p.class_stride);
+        }
+    }
+};
 
 __device__ inline float weakest(const Corners& c) {
     return fminf(fminf(c.above_left, c.above_right), fminf(c.below_left, c.below_right));
@@ -123,63 +146,71 @@ __device__ inline unsigned ranked(float logit, int class_id) {
 }
 
 template <class Logit>
-__device__ inline void survey(const Logit* logits, int cell_row, int first_column,
-                              const LabelsParameters& p, Tile& tile) {
+__device__ inline void survey(int cell_row, int first_column, const LabelsParameters& p,
+                              Tile& tile) {
     const Share share = share_of_thread(p);
     bool finite = true;
-    for (int cell = share.first_cell; cell < CELLS; cell += share.cell_step) {
-        const int column = first_column + cell;
+    for (int nth_cell = share.first_cell; nth_cell < CELLS; nth_cell += share.cell_step) {
+        const int column = first_column + nth_cell;
         if (column > p.grid_width) break;
-        const CornerOffsets at = corner_offsets(cell_row, column, p);
+        const Cell<Logit> cell(cell_row, column, p);
         unsigned favourite = 0;
         float magnitude = 0.0f;
-#pragma unroll 4
-        for (int id = share.first_class; id < p.classes; id += share.class_step) {
-            const Corners c = corners(logits, at, id * p.class_stride);
-            favourite = max(favourite, ranked(weakest(c), id));
-            magnitude = fmaxf(magnitude, largest_magnitude(c));
-            // Not (>): a comparison with NaN is false.
-            finite = finite && (!at.owns_below_right || fabsf(c.below_right) <= LARGEST_FINITE);
+        for (int id = share.first_class; id < p.classes; id += AHEAD * share.class_step) {
+            const Fetched<Logit> fetched(cell, id, share.class_step, p);
+#pragma unroll
+            for (int nth = 0; nth < AHEAD; ++nth) {
+                const Corners& c = fetched.corners_of[nth];
+                const int known = min(id + nth * share.class_step, p.classes - 1);
+                favourite = max(favourite, ranked(weakest(c), known));
+                magnitude = fmaxf(magnitude, largest_magnitude(c));
+                // Not (>): a comparison with NaN is false.
+                finite = finite && (!cell.owns_below_right || fabsf(c.below_right) <= LARGEST_FINITE);
+            }
         }
-        atomicMax(&tile.favourite[cell], favourite);
-        atomicMax(&tile.magnitude[cell], __float_as_uint(magnitude));
+        atomicMax(&tile.favourite[nth_cell], favourite);
+        atomicMax(&tile.magnitude[nth_cell], __float_as_uint(magnitude));
     }
     if (!finite) atomicOr(&p.tally->faults, 1u);
 }
 
 // What a class must reach at some corner of a cell to win a pixel of it.
 template <class Logit>
-__device__ inline Corners bar_of(int cell, const Logit* logits, const CornerOffsets& at,
-                                 const LabelsParameters& p, const Tile& tile) {
+__device__ inline Corners bar_of(int nth_cell, const Cell<Logit>& cell, const LabelsParameters& p,
+                                 const Tile& tile) {
     // Logits that are not numbers might name a class that does not exist.
-    const int favourite = min(static_cast<int>(tile.favourite[cell] & 0xFFu), p.classes - 1);
-    const float magnitude = __uint_as_float(tile.magnitude[cell]);
+    const int favourite = min(static_cast<int>(tile.favourite[nth_cell] & 0xFFu), p.classes - 1);
+    const float magnitude = __uint_as_float(tile.magnitude[nth_cell]);
     const float lead = fmaxf(__fmul_rn(LEAD, magnitude), SMALLEST_NORMAL);
-    const Corners best = corners(logits, at, favourite * p.class_stride);
+    const Corners best = cell.corners(favourite * p.class_stride);
     return Corners{__fsub_rn(best.above_left, lead), __fsub_rn(best.above_right, lead),
                    __fsub_rn(best.below_left, lead), __fsub_rn(best.below_right, lead)};
 }
 
 template <class Logit>
-__device__ inline void contest(const Logit* logits, int cell_row, int first_column,
-                               const LabelsParameters& p, Tile& tile) {
+__device__ inline void contest(int cell_row, int first_column, const LabelsParameters& p,
+                               Tile& tile) {
     const Share share = share_of_thread(p);
-    for (int cell = share.first_cell; cell < CELLS; cell += share.cell_step) {
-        const int column = first_column + cell;
+    for (int nth_cell = share.first_cell; nth_cell < CELLS; nth_cell += share.cell_step) {
+        const int column = first_column + nth_cell;
         if (column > p.grid_width) break;
-        const CornerOffsets at = corner_offsets(cell_row, column, p);
-        const Corners bar = bar_of(cell, logits, at, p, tile);
+        const Cell<Logit> cell(cell_row, column, p);
+        const Corners bar = bar_of(nth_cell, cell, p, tile);
         // A thread looks at 32 classes at most, so one word holds what it found.
         unsigned found = 0;
         unsigned mark = 1;
-#pragma unroll 4
-        for (int id = share.first_class; id < p.classes; id += share.class_step) {
-            found |= reaches(corners(logits, at, id * p.class_stride), bar) ? mark : 0u;
-            mark <<= 1;
+        for (int id = share.first_class; id < p.classes; id += AHEAD * share.class_step) {
+            const Fetched<Logit> fetched(cell, id, share.class_step, p);
+#pragma unroll
+            for (int nth = 0; nth < AHEAD; ++nth) {
+                const bool exists = id + nth * share.class_step < p.classes;
+                found |= exists && reaches(fetched.corners_of[nth], bar) ? mark : 0u;
+                mark <<= 1;
+            }
         }
         while (found) {
             const int id = share.first_class + (__ffs(found) - 1) * share.class_step;
-            atomicOr(&tile.candidates[cell][id / 32], 1u << (id % 32));
+            atomicOr(&tile.candidates[nth_cell][id / 32], 1u << (id % 32));
             found &= found - 1;
         }
     }
@@ -273,20 +304,19 @@ struct Pair {
 // Lets a pair be won by the best candidate of a cell. All lanes of the warp take part: 32 classes at
 // a time, each lane fetches the corners of one for all to read.
 template <class Logit>
-__device__ inline void settle_pair(Pair& pair, int cell, const Logit* logits,
-                                   const CornerOffsets& at, const LabelsParameters& p,
-                                   Tile& tile) {
+__device__ inline void settle_pair(Pair& pair, int nth_cell, const Cell<Logit>& cell,
+                                   const LabelsParameters& p, Tile& tile) {
     const int lane = threadIdx.x;
     Corners* staged = tile.staged[threadIdx.y];
     Byte* ids = tile.ids[threadIdx.y];
 #pragma unroll 1
     for (int word = 0; word < WORDS; ++word) {
-        const unsigned marks = tile.candidates[cell][word];
+        const unsigned marks = tile.candidates[nth_cell][word];
         if (!marks) continue;
         if (marks >> lane & 1u) {
             const int place = __popc(marks & ((1u << lane) - 1u));
             const int id = word * 32 + lane;
-            staged[place] = corners(logits, at, id * p.class_stride);
+            staged[place] = cell.corners(id * p.class_stride);
             ids[place] = static_cast<Byte>(id);
         }
         __syncwarp();
@@ -303,20 +333,20 @@ __device__ inline void put_and_count(int y, int x, int label, const LabelsParame
 }
 
 template <class Logit>
-__device__ inline void settle_cell(int cell, const Logit* logits, const CornerOffsets& at,
-                                   const Rows& rows, const LabelsParameters& p, Tile& tile) {
-    const int columns = tile.edges[cell + 1] - tile.edges[cell];
+__device__ inline void settle_cell(int nth_cell, const Cell<Logit>& cell, const Rows& rows,
+                                   const LabelsParameters& p, Tile& tile) {
+    const int columns = tile.edges[nth_cell + 1] - tile.edges[nth_cell];
     const int pairs = columns * ((rows.end - rows.first + 1) / 2);
-    const int lowest = lowest_candidate(tile.candidates[cell]);
+    const int lowest = lowest_candidate(tile.candidates[nth_cell]);
     for (int first = 0; first < pairs; first += LANES) {
         // Lanes beyond the last pair work on it too: they are needed to fetch.
         const int nth = min(first + static_cast<int>(threadIdx.x), pairs - 1);
-        const int x = tile.edges[cell] + nth % columns;
+        const int x = tile.edges[nth_cell] + nth % columns;
         const int y = rows.first + nth / columns * 2;
         const float least = -__uint_as_float(0x7F800000u);
         Pair pair{tap(x, p.grid_width, p.width), tap(y, p.grid_height, p.height),
                   tap(y + 1, p.grid_height, p.height), least, least, lowest, lowest};
-        settle_pair(pair, cell, logits, at, p, tile);
+        settle_pair(pair, nth_cell, cell, p, tile);
         if (first + static_cast<int>(threadIdx.x) >= pairs) continue;
         put_and_count(y, x, pair.upper_label, p, tile);
         if (y + 1 < rows.end) put_and_count(y + 1, x, pair.lower_label, p, tile);
@@ -349,24 +379,22 @@ __device__ inline void clear(int first_column, const LabelsParameters& p, Tile& 
 
 template <class Logit>
 __device__ inline void label_tile(const LabelsParameters& p, Tile& tile) {
-    const Logit* logits = static_cast<const Logit*>(p.logits);
     const int thread = threadIdx.y * LANES + threadIdx.x;
     const int cell_row = blockIdx.y;
     const int first_column = blockIdx.x * CELLS;
     clear(first_column, p, tile);
     __syncthreads();
-    survey(logits, cell_row, first_column, p, tile);
+    survey<Logit>(cell_row, first_column, p, tile);
     __syncthreads();
-    contest(logits, cell_row, first_column, p, tile);
+    contest<Logit>(cell_row, first_column, p, tile);
     __syncthreads();
     const Rows rows = rows_of(cell_row, p);
     if (thread < CELLS) tile.labels[thread] = sole_candidate(tile.candidates[thread]);
     __syncthreads();
     fill(first_column, rows, p, tile);
-    for (int cell = threadIdx.y; cell < CELLS; cell += WARPS) {
-        if (tile.labels[cell] != NO_LABEL || tile.edges[cell] == tile.edges[cell + 1]) continue;
-        const CornerOffsets at = corner_offsets(cell_row, first_column + cell, p);
-        settle_cell(cell, logits, at, rows, p, tile);
+    for (int nth = threadIdx.y; nth < CELLS; nth += WARPS) {
+        if (tile.labels[nth] != NO_LABEL || tile.edges[nth] == tile.edges[nth + 1]) continue;
+        settle_cell(nth, Cell<Logit>(cell_row, first_column + nth, p), rows, p, tile);
     }
     __syncthreads();
     if (tile.counts[thread]) atomicAdd(&p.tally->counts[thread], tile.counts[thread]);
