@@ -14,6 +14,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
 import numpy as np
 import onnx
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, ValidationError
 from typing_extensions import Literal
 
@@ -28,6 +29,7 @@ from runtime.preprocess.reference import network_input
 
 PASSES = 2
 _FEW_COLOURS = 40
+_SPARSELY = 7
 
 
 class CalibrationImage(BaseModel):
@@ -140,13 +142,13 @@ def tensors_of_pictures(
 def _require_photograph(path: Path, rgb: np.ndarray) -> None:
     """Raises InvalidInput for a label map, whose colours would give ranges that mean nothing.
 
-    A photograph has hundreds of colours; a map of classes has one for each class in the scene.
+    That is a PNG with one channel of few values; a grey photograph has hundreds.
     """
-    some = rgb[::2, ::2].reshape(-1, 3).astype(np.int32)
-    colours = len(np.unique(some @ np.array([1 << 16, 1 << 8, 1])))
-    if path.suffix.lower() == ".png" and colours <= _FEW_COLOURS < len(some) // 16:
+    with Image.open(path) as opened:
+        one_channel = opened.format == "PNG" and opened.mode in ("1", "L", "P")
+    if one_channel and len(np.unique(rgb.reshape(-1, 3)[::_SPARSELY], axis=0)) <= _FEW_COLOURS:
         raise InvalidInput(
-            f"{path} has {colours} colours: it is a label map, no photograph",
+            f"{path} is a label map, no photograph: one channel, and hardly any values",
             "Calibrate on the folder of the pictures themselves, often called images",
         )
 
