@@ -11,7 +11,7 @@ from runtime.builder.pruning.arms import ARMS
 from runtime.builder.pruning.request import BLOCKS, INT8_ALIGNMENT, MaskRequest, PruningRequest
 from runtime.errors import InvalidInput
 
-IMPORTANCES = ("l1", "l2", "bn", "pyramid", "random")
+IMPORTANCES = ("l1", "l2", "bn", "pyramid", "random", "context")
 # What makes a request, and the flags that say it.
 STRUCTURED = {
     "blocks": "--blocks",
@@ -52,6 +52,12 @@ def add_prune_arguments(parser: argparse.ArgumentParser) -> None:
         "network's multiply-adds [local]",
     )
     add("--importance", choices=IMPORTANCES, help="which channels stay [l1]")
+    add(
+        "--context-images",
+        type=Path,
+        metavar="DIR",
+        help="pictures that guide the importance context (our own formula; docs/pruning.md)",
+    )
     add(
         "--align",
         dest="alignment",
@@ -102,6 +108,7 @@ def prune(arguments: argparse.Namespace) -> None:
         decision=decision,
         plan_only=arguments.plan_only,
         recalibrate=arguments.recalibrate,
+        context=arguments.context_images,
         arm=arguments.arm,
         rewind=arguments.rewind,
         seed=arguments.seed,

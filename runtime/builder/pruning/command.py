@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, Dict, List, Optional, Sequence, Union
 
 from runtime.builder.card import card_of
 from runtime.builder.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from runtime.builder.dataset import read_image
 from runtime.builder.pruning.arms import Arm
 from runtime.builder.pruning.channel_costs import ChannelCosts
+from runtime.builder.pruning.context import MOST_PICTURES, Context, context_of
 from runtime.builder.pruning.cut import ChannelCut, Cut, network_after
+from runtime.builder.pruning.dependencies import groups_of
+from runtime.builder.pruning.importance import CONTEXT
 from runtime.builder.pruning.moments import Moment, moment_from_file
 from runtime.builder.pruning.plan import PruningPlan, plan_from_file, write_plan
 from runtime.builder.pruning.planning import plan_from_checkpoint
@@ -44,6 +47,7 @@ class PruneJob:
         decision: what to remove: a request, or the path of a plan that was made before.
         plan_only: write no more than the plan.
         recalibrate: folder of pictures to measure batch norms on after the cut.
+        context: folder of pictures that guide the importance `context`.
         arm: how the network shall be trained on.
         rewind: a kept step of the training, or the checkpoint that it started from.
         seed: of the arms' random choices.
@@ -54,6 +58,7 @@ class PruneJob:
     decision: Union[PruningRequest, MaskRequest, Path]
     plan_only: bool = False
     recalibrate: Optional[Path] = None
+    context: Optional[Path] = None
     arm: Optional[Arm] = None
     rewind: Optional[Path] = None
     seed: int = 0
@@ -69,9 +74,10 @@ def run_prune(job: PruneJob) -> str:
     """
     _require_sensible(job)
     pictures = [] if job.recalibrate is None else pictures_in(job.recalibrate)
+    guides = [] if job.context is None else pictures_in(job.context, MOST_PICTURES)
     checkpoint = load_checkpoint(job.checkpoint)
     early = None if job.rewind is None else moment_from_file(job.rewind)
-    cut = _decided(job.decision, checkpoint)
+    cut = _decided(job, checkpoint, guides)
     if job.plan_only and isinstance(cut, ChannelCut):
         write_plan(job.out, cut.plan)
         return "\n".join([*_summary(cut), f"wrote {job.out}"])
@@ -100,6 +106,12 @@ def _require_sensible(job: PruneJob) -> None:
         raise InvalidInput(
             "unstructured pruning has masks instead of a plan", "Leave out --plan-only"
         )
+    guided = isinstance(job.decision, PruningRequest) and job.decision.importance == CONTEXT
+    if guided != (job.context is not None):
+        raise InvalidInput(
+            "the importance context and the pictures that guide it belong together",
+            "Give `--importance context --context-images DIR`, or neither",
+        )
     if job.plan_only and (job.arm is not None or job.recalibrate is not None):
         raise InvalidInput(
             "a plan alone is neither recalibrated nor trained",
@@ -116,11 +128,17 @@ def _require_sensible(job: PruneJob) -> None:
         )
 
 
-def _decided(decision: Union[PruningRequest, MaskRequest, Path], checkpoint: Checkpoint) -> Cut:
+def _decided(job: PruneJob, checkpoint: Checkpoint, guides: Sequence[Path]) -> Cut:
+    decision = job.decision
     if isinstance(decision, MaskRequest):
         return masks_from_checkpoint(checkpoint, decision)
     if isinstance(decision, PruningRequest):
-        return ChannelCut(plan_from_checkpoint(checkpoint, decision))
+        context: Optional[Context] = None
+        if guides:
+            groups = groups_of(checkpoint.architecture)
+            spec = _input_of(checkpoint, guides[0])
+            context = context_of(checkpoint.model, groups, guides, spec, decision.seed)
+        return ChannelCut(plan_from_checkpoint(checkpoint, decision, context))
     cut = ChannelCut(plan_from_file(decision))
     cut.require_checkpoint(checkpoint.sha256)
     return cut

@@ -8,7 +8,7 @@ alone. The mean of a group's scores is therefore 1.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Callable, Dict, Iterator, List, Mapping
 
 import numpy as np
@@ -20,6 +20,7 @@ State = Mapping[str, np.ndarray]
 """A network's state_dict as float64 arrays."""
 NORM_EPSILON = 1e-5  # torch's, which the family leaves as it is
 SIGNIFICANT_DIGITS = 6
+CONTEXT, GUIDED = "context", "bn"  # the importance that pictures guide, and what they guide
 
 
 @dataclass(frozen=True)
@@ -27,17 +28,26 @@ class Importance:
     """A way to score channels.
 
     Attributes:
-        name: as in IMPORTANCES.
+        name: as in IMPORTANCES, or `context`: as `bn`, times the guidance.
         seed: of the random one.
+        guidance: for `context` alone, by group, (channels,) numbers; see `context`.
     """
 
     name: str = "l1"
     seed: int = 0
+    guidance: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.name not in IMPORTANCES:
+        names = (*IMPORTANCES, CONTEXT)
+        if self.name not in names:
             raise InvalidConfig(
-                f"there is no importance {self.name!r}", f"Choose one of {', '.join(IMPORTANCES)}"
+                f"there is no importance {self.name!r}", f"Choose one of {', '.join(names)}"
+            )
+        if (self.name == CONTEXT) != bool(self.guidance):
+            verb = "takes no" if self.guidance else "lacks its"
+            raise InvalidInput(
+                f"the importance {self.name} {verb} guidance",
+                f"Measure a context for {CONTEXT}, and for no other",
             )
 
     def scores(self, group: Group, state: State) -> np.ndarray:
@@ -48,8 +58,11 @@ class Importance:
         Raises:
             InvalidInput: the weights are not finite.
         """
+        rule = IMPORTANCES[GUIDED if self.name == CONTEXT else self.name]
         with np.errstate(invalid="ignore"):
-            scores = IMPORTANCES[self.name](group, state, self.seed)
+            scores = rule(group, state, self.seed)
+            if self.name == CONTEXT:
+                scores = _averaged([scores * self.guidance[group.name]])
         if not np.isfinite(scores).all():
             raise InvalidInput(
                 f"the weights of {group.name}, such as {group.writers[0].weight}, are not finite",

@@ -59,6 +59,7 @@ class PruningPlan(BaseModel):
         widths: of the network after pruning, as `Widths.to_dict` gives them.
         features: channels of its decoder.
         request: what was asked for.
+        pictures: SHA-256 by name of those that guided the importance `context`; empty for others.
         groups: by name, every group of the network.
     """
 
@@ -71,6 +72,7 @@ class PruningPlan(BaseModel):
     widths: Dict[str, Any]
     features: int
     request: PruningRequest
+    pictures: Dict[str, str] = {}
     groups: Dict[str, GroupPlan]
 
     @model_validator(mode="after")
@@ -99,7 +101,8 @@ class PruningPlan(BaseModel):
     @property
     def text(self) -> str:
         """The plan as it is written to disk; equal plans give equal bytes."""
-        return f"{_laid_out(self.model_dump(mode='json'))}\n"
+        unused = set() if self.pictures else {"pictures"}
+        return f"{_laid_out(self.model_dump(mode='json', exclude=unused))}\n"
 
     @property
     def sha256(self) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Dict, Sequence
+from typing import Dict, Optional, Sequence
 
 import numpy as np
 
 from runtime.builder.checkpoint import Checkpoint
 from runtime.builder.pruning.allocation import allocated
 from runtime.builder.pruning.channel_costs import ChannelCosts
+from runtime.builder.pruning.context import Context
 from runtime.builder.pruning.dependencies import groups_of
 from runtime.builder.pruning.groups import Group
 from runtime.builder.pruning.importance import Importance
@@ -20,17 +21,28 @@ Channels = Dict[str, np.ndarray]
 """By group: positions of channels, ascending."""
 
 
-def plan_from_checkpoint(checkpoint: Checkpoint, request: PruningRequest) -> PruningPlan:
+def plan_from_checkpoint(
+    checkpoint: Checkpoint, request: PruningRequest, context: Optional[Context] = None
+) -> PruningPlan:
     """Which channels of the checkpoint's network stay.
 
     How many each group keeps is decided on the whole network. They are reached in
     `request.rounds`; after each, what is left is scored without what is gone.
 
+    Args:
+        checkpoint: the trained network.
+        request: what to remove.
+        context: what pictures say, for the importance `context` alone; measured on the whole
+            network, whatever the rounds.
+
     Raises:
-        InvalidInput: the request does not fit the network, or the weights are not finite.
+        InvalidInput: the request does not fit the network, the weights are not finite, or a
+            context is missing or of no use.
     """
     groups = groups_of(checkpoint.architecture)
-    judged = _Judged(checkpoint, groups, Importance(request.importance, request.seed))
+    guidance = {} if context is None else context.guidance
+    importance = Importance(request.importance, request.seed, guidance)
+    judged = _Judged(checkpoint, groups, importance)
     widths = allocated(
         groups,
         judged.scores,
@@ -51,6 +63,7 @@ def plan_from_checkpoint(checkpoint: Checkpoint, request: PruningRequest) -> Pru
         widths=after.widths.to_dict(),
         features=after.features,
         request=request,
+        pictures={} if context is None else dict(context.pictures),
         groups={group.name: judged.verdict(group) for group in groups},
     )
 
@@ -64,7 +77,7 @@ def control_of(plan: PruningPlan, seed: int) -> PruningPlan:
         kept = best(scores, len(plan.groups[group.name].kept))
         groups[group.name] = _verdict(group, kept, scores)
     request = plan.request.model_copy(update={"importance": "random", "seed": seed, "rounds": 1})
-    return plan.model_copy(update={"groups": groups, "request": request})
+    return plan.model_copy(update={"groups": groups, "request": request, "pictures": {}})
 
 
 def best(scores: np.ndarray, count: int) -> np.ndarray:

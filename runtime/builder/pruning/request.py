@@ -28,7 +28,7 @@ class PruningRequest(BaseModel):
         ratios: by group, for `local` alone: overrides `ratio`, inside and outside of `blocks`.
         allocation: how the ratio is divided among groups.
         importance: which channels go first; see `importance`.
-        seed: of the random importance.
+        seed: of the random importance, and of the positions that `context` looks at.
         alignment: kept widths are multiples of it, so that INT8 kernels waste nothing; 1 for none.
             A group that is no wider stays whole.
         floor: the fewest channels of a group.
@@ -43,7 +43,7 @@ class PruningRequest(BaseModel):
     ratio: float = 0.5
     ratios: Dict[str, float] = {}
     allocation: Literal["local", "global", "cost"] = "local"
-    importance: Literal["l1", "l2", "bn", "pyramid", "random"] = "l1"
+    importance: Literal["l1", "l2", "bn", "pyramid", "random", "context"] = "l1"
     seed: int = 0
     alignment: int = INT8_ALIGNMENT
     floor: int = 1
