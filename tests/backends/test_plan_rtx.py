@@ -168,6 +168,19 @@ def test_progress_comes_from_the_builder_and_an_interrupt_stops_it(rtx: TensorRT
 
 
 @pytest.mark.rtx
+def test_without_a_gpu_a_plan_cannot_be_loaded_so_its_layers_stay_unknown(rtx: TensorRT) -> None:
+    onnx = (DATA / "sound.onnx").read_bytes()
+    plan = plan_from_onnx(onnx, PlanOptions("int8"), rtx)
+    if plan.facts["inspection"] is not None:
+        pytest.skip("a GPU is here that loads it")
+    with listening(rtx) as (logger, tail):
+        assert rtx.Runtime(logger).deserialize_cuda_engine(plan.content) is None
+    assert any("cudaError" in problem for problem in tail.problems)
+    with pytest.raises(BuildFailed, match="cannot be loaded here"):
+        plan_from_onnx(onnx, PlanOptions("int8", require_int8=True), rtx)
+
+
+@pytest.mark.rtx
 def test_the_reason_is_heard_though_another_logger_came_first(rtx: Any) -> None:
     others = rtx.Logger(rtx.Logger.ERROR)
     runtime = rtx.Runtime(others)
