@@ -32,6 +32,34 @@ def add_prune_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("checkpoint", type=Path, metavar="CHECKPOINT", help="the trained network")
     add("--out", type=Path, required=True, metavar="FILE", help="the pruned checkpoint to write")
+    _add_structured(parser)
+    add("--seed", type=int, default=0, metavar="N", help="of all that is random [0]")
+    add("--plan", type=Path, metavar="FILE", help="prune by this plan, made before")
+    add("--plan-only", action="store_true", help="write no more than the plan, to --out")
+    add(
+        "--unstructured",
+        choices=("global", "layer"),
+        help="zero single weights instead, ranked together or layer by layer; saves no time",
+    )
+    add(
+        "--recalibrate",
+        type=Path,
+        metavar="DIR",
+        help="measure batch norms again on the pictures of a folder",
+    )
+    add("--then", dest="arm", choices=ARMS, help="prepare to train on; docs/pruning.md explains")
+    add(
+        "--rewind",
+        type=Path,
+        metavar="FILE",
+        help="the early weights that lth and ri-p go back to: a kept step of the training, or the "
+        "checkpoint that it started from",
+    )
+
+
+def _add_structured(parser: argparse.ArgumentParser) -> None:
+    """What a request may say of groups of channels."""
+    add = parser.add_argument
     add(
         "--blocks",
         metavar="B,B",
@@ -69,28 +97,6 @@ def add_prune_arguments(parser: argparse.ArgumentParser) -> None:
     add("--cap", type=float, metavar="R", help="most of a group that may go, unless local [0.9]")
     add("--rounds", type=int, metavar="N", help="score again after each of N steps [1]")
     add("--size", metavar="HxW", help="picture that multiply-adds are counted on [1024x2048]")
-    add("--seed", type=int, default=0, metavar="N", help="of all that is random [0]")
-    add("--plan", type=Path, metavar="FILE", help="prune by this plan, made before")
-    add("--plan-only", action="store_true", help="write no more than the plan, to --out")
-    add(
-        "--unstructured",
-        choices=("global", "layer"),
-        help="zero single weights instead, ranked together or layer by layer; saves no time",
-    )
-    add(
-        "--recalibrate",
-        type=Path,
-        metavar="DIR",
-        help="measure batch norms again on the pictures of a folder",
-    )
-    add("--then", dest="arm", choices=ARMS, help="prepare to train on; docs/pruning.md explains")
-    add(
-        "--rewind",
-        type=Path,
-        metavar="FILE",
-        help="the early weights that lth and ri-p go back to: a kept step of the training, or the "
-        "checkpoint that it started from",
-    )
 
 
 def prune(arguments: argparse.Namespace) -> None:
