@@ -8,7 +8,7 @@ its former manifest or none: never one that vouches for something else.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Callable, Dict, Optional
+from typing import Callable, Dict, Optional, Tuple
 
 import onnx
 
@@ -76,6 +76,16 @@ def build_engine(order: BuildOrder, reporter: Optional[Reporter] = None) -> Engi
     return _Chain(order, reporter or Silence()).run()
 
 
+def int8_planner(order: BuildOrder, reporter: Reporter) -> Tuple[Int8Planner, Int8Plan]:
+    """Exports and calibrates as a build would, and no more: what studies of INT8 start from.
+
+    Raises:
+        BuildFailed: one of the two steps could not be done.
+        InvalidInput: a picture is missing or broken.
+    """
+    return _Chain(order, reporter).planned()
+
+
 class _Chain:
     """One build of one order."""
 
@@ -89,7 +99,7 @@ class _Chain:
     def run(self) -> EngineManifest:
         order = self._order
         self._export()
-        plan = self._planner.plan(self._calibrated()) if "int8" in order.precisions else None
+        plan = self._planned() if "int8" in order.precisions else None
         if plan is not None:
             self._quantize(plan)
             self._halve("halve int8", INT8_MODEL, INT8_HALF_MODEL)
@@ -107,6 +117,14 @@ class _Chain:
         if order.plans is None:
             return manifest
         return build_plans(EngineFolder(order.out), order.precisions, order.plans, self._reporter)
+
+    def planned(self) -> Tuple[Int8Planner, Int8Plan]:
+        """The float master, the ranges and what is to be made of them; nothing else."""
+        self._export()
+        return self._planner, self._planned()
+
+    def _planned(self) -> Int8Plan:
+        return self._planner.plan(self._calibrated())
 
     def _export(self) -> None:
         order = self._order

@@ -121,7 +121,7 @@ class SensitivityStudy:
     def left(self, views: Tuple[View, ...] = VIEWS) -> int:
         """Graphs still to be measured."""
         report = report_from_file(self._path, self._key)
-        return 2 * len(self._layers) if report is None else len(report.lacks(views))
+        return len(views) * len(self._layers) if report is None else len(report.lacks(views))
 
     def run(
         self,

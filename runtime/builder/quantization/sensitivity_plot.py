@@ -1,0 +1,52 @@
+"""A study of layers as a picture: what each breaks alone, and what keeping it in float mends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from runtime.builder.quantization.sensitivity import SensitivityReport
+from runtime.whole_file import whole_file
+
+WORST = 3
+_PLAIN, _MARKED = "#4c78a8", "#d1495b"
+
+
+def write_sensitivity_plot(report: SensitivityReport, path: Path) -> None:
+    """Draws a complete report; layers from the picture (top) to the logits (bottom).
+
+    Left the share of the logits' power that is noise when the layer alone is INT8. Right, in dB,
+    how much less noise there is when everything but the layer is. The worst are red.
+
+    Args:
+        report: with both views.
+        path: the PNG; its folder must exist.
+    """
+    layers = report.layers
+    marked = set(report.worst()[:WORST])
+    colours = [_MARKED if layer in marked else _PLAIN for layer in layers]
+    noise = [100 * 10 ** (-report.alone[layer].sqnr_db / 10) for layer in layers]
+    together = report.all_quantized
+    whole = 0.0 if together is None else together.sqnr_db
+    gains = [report.left_out[layer].sqnr_db - whole for layer in layers]
+    # A figure of its own, not pyplot, whose global state would outlive this call.
+    figure = Figure(figsize=(10, 0.24 * len(layers) + 1.4), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    alone, left_out = figure.subplots(1, 2, sharey=True)
+    rows = range(len(layers))
+    alone.barh(rows, noise, color=colours)
+    alone.set_yticks(rows, layers, fontsize=8)
+    alone.set_ylim(len(layers) - 0.4, -0.6)
+    alone.set_xlabel("noise in the logits, % of their power")
+    alone.set_title("this layer alone in INT8")
+    left_out.barh(rows, gains, color=colours)
+    left_out.axvline(0, color="black", lw=0.8)
+    left_out.set_xlabel(f"dB gained on the {whole:.1f} dB of all layers")
+    left_out.set_title("all but this layer in INT8")
+    for axes in (alone, left_out):
+        axes.grid(axis="x", lw=0.4)
+        axes.set_axisbelow(True)
+    with whole_file(path) as file:
+        figure.savefig(file, format="png")
