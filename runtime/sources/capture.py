@@ -61,8 +61,9 @@ class Capture:
         """Whether the grabbed frame could be decoded, and its (height, width, 3) BGR pixels."""
         decoded, pixels = self.video.retrieve()
         if decoded and self.nv12:
-            # Here and not in the pipeline: OpenCV's conversion is vectorised, and takes one step. By
-            # BT.601 in the limited range, as OpenCV does with what FFmpeg decodes.
+            # Here and not in the pipeline: OpenCV's conversion is one vectorised step, where the
+            # pipeline's takes two. It knows BT.601 alone, so saturated colours of cameras that
+            # write BT.709 come out up to a tenth off.
             pixels = cv2.cvtColor(pixels, cv2.COLOR_YUV2BGR_NV12)
         return decoded, pixels
 
