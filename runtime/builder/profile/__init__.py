@@ -1,0 +1,1 @@
+"""Where a forward pass spends its time: milliseconds per pyramid level and residual block."""

@@ -1,0 +1,158 @@
+"""`runtime profile`: opens the models, profiles them in turns, writes tables and heat maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import List, Optional, Sequence, Tuple
+
+from runtime.builder.card import card_of
+from runtime.builder.checkpoint import Checkpoint, load_checkpoint
+from runtime.builder.graph.export import onnx_from_model
+from runtime.builder.profile.heat_map import write_heat_map
+from runtime.builder.profile.openvino_timing import OpenVinoTiming
+from runtime.builder.profile.profile import Profile, not_faster
+from runtime.builder.profile.subject import Model, Timed, name_of, numbered, profiled
+from runtime.builder.profile.tables import by_backend, forward_table, level_table
+from runtime.builder.profile.tensorrt_profile import profile_from_tensorrt
+from runtime.builder.profile.torch_timing import TorchTiming
+from runtime.builder.report.table import Table
+from runtime.builder.swiftnet import Architecture
+from runtime.errors import InvalidInput
+from runtime.repository import EngineFolder
+from runtime.whole_file import whole_file
+
+BACKENDS = ("torch", "openvino")
+
+Size = Tuple[int, int]
+
+
+@dataclass(frozen=True)
+class ProfileJob:
+    """One call of `runtime profile`.
+
+    Attributes:
+        models: checkpoints and engine folders; the first is what the others are compared with.
+        backends: of `BACKENDS`; an engine folder has no torch network.
+        size: rows and columns of the picture; None for the input that the first model says.
+        repetitions: passes that count.
+        tensorrt: profiles that TensorRT wrote elsewhere, for the same tables.
+        out: folder for tables and heat maps; None for none.
+    """
+
+    models: Tuple[Path, ...]
+    backends: Tuple[str, ...] = BACKENDS
+    size: Optional[Size] = None
+    repetitions: int = 20
+    tensorrt: Tuple[Path, ...] = ()
+    out: Optional[Path] = None
+
+
+def run_profile(job: ProfileJob) -> str:
+    """Profiles, writes what is to be written, and returns the tables and flags as Markdown.
+
+    Raises:
+        InvalidInput: a model or profile cannot be read, or nothing is left to profile.
+    """
+    profiles = [profile_from_tensorrt(path) for path in job.tensorrt]
+    if job.models:
+        profiles = [*profiled(_opened(job), job.repetitions), *profiles]
+    if not profiles:
+        raise InvalidInput("nothing was given to profile", "Give a checkpoint or an engine folder")
+    tables = (level_table(profiles), forward_table(profiles))
+    text = _page(tables, profiles)
+    if job.out is not None:
+        _write(job.out, text, tables, profiles)
+    return text
+
+
+def _opened(job: ProfileJob) -> List[Tuple[Model, Timed]]:
+    """Backend by backend, and within each the models in their order."""
+    folders = [path for path in job.models if path.is_dir()]
+    checkpoints = {path: load_checkpoint(path) for path in job.models if path not in folders}
+    names = dict(zip(job.models, numbered([_name(path) for path in job.models])))
+    size = job.size or _size_of(job.models[0], checkpoints.get(job.models[0]))
+    opened: List[Tuple[Model, Timed]] = []
+    if "torch" in job.backends:
+        for path, checkpoint in checkpoints.items():
+            model = Model(names[path], checkpoint.architecture)
+            opened.append((model, TorchTiming(checkpoint.model, size)))
+    if "openvino" in job.backends:
+        for path in job.models:
+            opened += _on_openvino(path, names[path], checkpoints.get(path), size)
+    if not opened:
+        raise InvalidInput(
+            "an engine folder does not hold a network for torch",
+            "Leave out --backend, or give checkpoints",
+        )
+    return opened
+
+
+def _on_openvino(
+    path: Path, name: str, checkpoint: Optional[Checkpoint], size: Size
+) -> List[Tuple[Model, Timed]]:
+    if checkpoint is not None:
+        content = onnx_from_model(checkpoint.model, *size).SerializeToString()
+        model = Model(name, checkpoint.architecture)
+        return [(model, OpenVinoTiming(content, size, "fp32"))]
+    folder = EngineFolder(path)
+    manifest = folder.manifest
+    model = Model(name, Architecture.from_dict(manifest.model.architecture))
+    own = (manifest.input.height, manifest.input.width)
+    if own != size:
+        raise InvalidInput(
+            f"the engine {name} takes pictures of {own[0]}x{own[1]} but {size[0]}x{size[1]} is "
+            "profiled",
+            "Profile engines of one size, or give their checkpoints",
+        )
+    return [
+        (model, OpenVinoTiming(folder.verified(build).read_bytes(), size, build.precision))
+        for build in manifest.builds
+        if build.backend == "openvino"
+    ]
+
+
+def _name(path: Path) -> str:
+    return name_of(path, EngineFolder(path).manifest.name if path.is_dir() else None)
+
+
+def _size_of(path: Path, checkpoint: Optional[Checkpoint]) -> Size:
+    spec = EngineFolder(path).manifest.input if checkpoint is None else card_of(checkpoint).input
+    return spec.height, spec.width
+
+
+def _page(tables: Sequence[Table], profiles: Sequence[Profile]) -> str:
+    lines: List[str] = []
+    for table in tables:
+        lines += [f"{table.title}:", "", table.markdown()]
+    lines += [f"- {flag}" for flag in _flags(profiles)] or ["No pruned block is as slow as before."]
+    passes = profiles[0].forward.count
+    note = (
+        f"Medians of {passes} passes, and behind the forward pass the 10th and 90th percentile. "
+        "A profiler slows a pass down, so the layers' sum is not the forward pass."
+    )
+    lines += ["", note]
+    return "\n".join(lines) + "\n"
+
+
+def _flags(profiles: Sequence[Profile]) -> List[str]:
+    return [
+        flag
+        for group in by_backend(profiles).values()
+        for profile in group[1:]
+        for flag in not_faster(profile, group[0])
+    ]
+
+
+def _write(out: Path, text: str, tables: Sequence[Table], profiles: Sequence[Profile]) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    groups = by_backend(profiles)
+    pictures = {backend: f"{backend.replace(' ', '-')}.png" for backend in groups}
+    shown = "\n".join(f"![{backend}]({name})" for backend, name in pictures.items())
+    files = {"profile.md": f"# Profile\n\n{text}\n{shown}\n"}
+    files.update({f"{table.name}.csv": table.csv() for table in tables})
+    for name, content in files.items():
+        with whole_file(out / name) as file:
+            file.write(content.encode())
+    for backend, group in groups.items():
+        write_heat_map(group, out / pictures[backend])

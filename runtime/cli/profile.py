@@ -1,0 +1,67 @@
+"""`runtime profile`: milliseconds per pyramid level and residual block."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from pathlib import Path
+from typing import Tuple
+
+HELP = "time a model's levels and blocks, and what pruning makes of them"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Which models, on what."""
+    add = parser.add_argument
+    add(
+        "models",
+        type=Path,
+        nargs="*",
+        metavar="MODEL",
+        help="checkpoints or engine folders; the others are compared with the first",
+    )
+    add(
+        "--backend",
+        dest="backends",
+        action="append",
+        choices=("torch", "openvino"),
+        help="what runs them [both]; may be repeated",
+    )
+    add("--size", type=_size, metavar="HxW", help="of the picture [the first model's input]")
+    add("--repetitions", type=int, default=20, metavar="N", help="passes that count [20]")
+    add(
+        "--tensorrt-profile",
+        dest="tensorrt",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="layer times that trtexec --exportProfile wrote; may be repeated",
+    )
+    add("--out", type=Path, metavar="FOLDER", help="write tables and heat maps there")
+
+
+def run(arguments: Namespace) -> None:
+    """Profiles, and shows the tables.
+
+    Raises:
+        RuntimeFault: a model cannot be opened.
+    """
+    from runtime.builder.profile.command import BACKENDS, ProfileJob, run_profile
+
+    job = ProfileJob(
+        models=tuple(arguments.models),
+        backends=tuple(arguments.backends or BACKENDS),
+        size=arguments.size,
+        repetitions=arguments.repetitions,
+        tensorrt=tuple(arguments.tensorrt),
+        out=arguments.out,
+    )
+    sys.stdout.write(run_profile(job))
+
+
+def _size(text: str) -> Tuple[int, int]:
+    height, _, width = text.partition("x")
+    if not height.isdecimal() or not width.isdecimal():
+        raise ArgumentTypeError(f"{text!r}: give rows and columns, such as 1024x2048")
+    return int(height), int(width)
