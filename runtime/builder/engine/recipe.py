@@ -16,7 +16,7 @@ from runtime.builder.quantization.histogram import DEFAULT_RULE, RULES
 from runtime.builder.quantization.placement import QuantizationOptions
 from runtime.builder.quantization.rules import AUTO
 from runtime.errors import InvalidConfig
-from runtime.manifest import Precision
+from runtime.manifest import Precision, Resampling
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -45,6 +45,7 @@ class InputChoice(_Table):
     height: int = Field(ge=32, le=8192)
     width: int = Field(ge=32, le=8192)
     geometry: Literal["letterbox", "stretch"] = "letterbox"
+    resampling: Resampling = "bilinear"
 
 
 class CalibrationChoice(_Table):

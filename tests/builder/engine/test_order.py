@@ -94,9 +94,11 @@ def test_pictures_of_unknown_history_count_as_seen(
     with pytest.raises(InvalidConfig, match="size of the input"):
         order_from_request(request)
     written = tmp_path / "engine" / "recipe.toml"
-    written.write_text(f"{written.read_text()}\n{INPUT}\n", encoding="utf-8")
-    (exam,) = order_from_request(request).exams
-    assert exam.choice.seen_in_training
+    text = f'{written.read_text()}\n{INPUT}\nresampling = "area"\n'
+    written.write_text(text, encoding="utf-8")
+    order = order_from_request(request)
+    assert [exam.choice.seen_in_training for exam in order.exams] == [True]
+    assert order.input.resampling == "area"
 
 
 def test_the_derived_recipe_is_written_and_builds_the_same(
