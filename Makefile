@@ -84,7 +84,8 @@ endif
 .venv-rtx/.ready: | .venv-rtx/bin/pip
 	.venv-rtx/bin/pip install -q tensorrt-rtx-cu13 numpy 'pydantic>=2.10' typing-extensions rich onnx pytest
 	for binding in $(TENSORRT_BINDINGS); do \
-	    .venv-rtx/bin/pip download -q --no-deps -d .venv-rtx/wheels "$$binding"; done
+	    .venv-rtx/bin/pip download -q --no-deps -d .venv-rtx/wheels "$$binding" \
+	        || echo "no $$binding for this Python: its names are not looked into"; done
 	touch $@
 
 # Types of TensorRT 10.13 for mypy, apart from Python's own path: as a package they would bring

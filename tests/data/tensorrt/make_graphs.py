@@ -106,10 +106,10 @@ def graph_of(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
     return half_from_float(quantized)
 
 
-def write(folder: Path, name: str, model: onnx.ModelProto) -> str:
+def write(folder: Path, name: str, model: onnx.ModelProto, effort: int = 1) -> str:
     """Stores a graph; the same one gives the same bytes."""
     path = folder / f"{name}.onnx.gz"
-    path.write_bytes(gzip.compress(model.SerializeToString(), 9, mtime=0))
+    path.write_bytes(gzip.compress(model.SerializeToString(), effort, mtime=0))
     return path.name
 
 
@@ -121,7 +121,7 @@ def write_pairwise() -> None:
     for case in pairwise():
         model = onnx_from_model(coarse_network(architecture_of(*case[:4])), HEIGHT, WIDTH)
         require_importable(model)
-        name = write(HERE, "-".join(case[:5]), graph_of(model, case[4]))
+        name = write(HERE, "-".join(case[:5]), graph_of(model, case[4]), effort=9)
         cases.append({**dict(zip(FACTORS, case)), "graph": name})
     (HERE / "cases.json").write_text(json.dumps(cases, indent=1) + "\n", encoding="utf-8")
 
