@@ -28,9 +28,8 @@ LTH = "train-half-lth-seed-1"
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
     folder = tmp_path_factory.mktemp("study")
-    recipe = changed(
-        write_study(folder), "[calibration]", "[speed]\nrepetitions = 2\n[calibration]"
-    )
+    recipe = changed(write_study(folder), '["fp32", "int8"]', '["fp32", "fp16", "int8"]')
+    changed(recipe, "[calibration]", "[speed]\nrepetitions = 2\n[calibration]")
     return (recipe, *done_here(recipe, folder / "out"))
 
 
@@ -48,10 +47,10 @@ def test_it_tells_of_every_network(done: Done) -> None:
     assert pruned.macs < full.macs
     assert pruned.padded_macs == full.padded_macs
     for row in results.models:
-        assert set(row.accuracy) == {"fp32", "int8"}
+        assert set(row.accuracy) == {"fp32", "fp16", "int8"}
         assert row.accuracy["int8"]["val"].images == 2
         assert 0.5 < row.agreement["int8"]["val"] <= 1
-        assert set(row.speed) == {"openvino fp32", "openvino int8"}
+        assert set(row.speed) == {"openvino fp32", "openvino fp16", "openvino int8"}
         assert row.speed["openvino int8"].repetitions == 2
     assert results.machine is not None
 
