@@ -53,6 +53,8 @@ class DeviceFrame:
         check_pitch("a frame", self.pitch, self.width * _BYTES_PER_PIXEL[self.format], self.height)
         if self.format != "nv12":
             return
+        if not self.chroma:
+            raise InvalidInput("an NV12 frame has no chroma", "Give the address of its U and V")
         if self.height % 2 or self.width % 2:
             raise InvalidInput(
                 f"an NV12 frame is {self.width}x{self.height} pixels",
@@ -74,6 +76,10 @@ class DeviceInput:
     address: int
     element: Element
     scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.scale > 0:
+            raise InvalidInput(f"the input's scale is {self.scale}", "Give amax / 127, above 0")
 
 
 @dataclass(frozen=True)

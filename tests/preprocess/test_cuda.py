@@ -51,8 +51,9 @@ def test_the_parameters_say_where_the_frame_lies_and_what_the_network_wants() ->
         ({"width": 0}, "0 pixels"),
         ({"height": 16385}, "16385 x 200"),
         ({"height": 16384, "pitch": 1 << 17}, "2147483648 bytes"),
-        ({"format": "nv12", "height": 51, "chroma_pitch": 200}, "200x51"),
-        ({"format": "nv12", "chroma_pitch": 199}, "chroma has a pitch of 199"),
+        ({"format": "nv12", "chroma": 1, "height": 51, "chroma_pitch": 200}, "200x51"),
+        ({"format": "nv12", "chroma": 1, "chroma_pitch": 199}, "chroma has a pitch of 199"),
+        ({"format": "nv12", "chroma_pitch": 200}, "no chroma"),
     ],
 )
 def test_what_a_kernel_could_not_read_is_refused(wrong: Dict[str, Any], problem: str) -> None:
@@ -64,3 +65,9 @@ def test_what_a_kernel_could_not_read_is_refused(wrong: Dict[str, Any], problem:
 def test_a_picture_whose_rows_overlap_is_refused() -> None:
     with pytest.raises(InvalidInput, match="the shown picture has a pitch of 299"):
         preprocess_launch(FRAME, TARGET, SPEC, DevicePicture(0x3000, 299))
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan")])
+def test_a_scale_that_is_no_step_is_refused(scale: float) -> None:
+    with pytest.raises(InvalidInput, match="scale is"):
+        DeviceInput(0x2000, "int8", scale)
