@@ -7,12 +7,13 @@ from typing import Any, Dict, List
 
 import pytest
 
-from runtime.cli import main
+from runtime.cli import build_engine, main
 
 pytest.importorskip("torch")
 
 from runtime.builder.engine import command, plan_command
 from runtime.builder.engine.order import BuildRequest
+from runtime.builder.quantization.histogram import RULES
 
 
 @pytest.fixture
@@ -70,3 +71,7 @@ def test_what_does_not_go_together_is_refused(
     assert run(*arguments) == 2
     assert told in capsys.readouterr().err
     assert asked == []
+
+
+def test_the_rules_that_can_be_asked_for_are_those_that_exist() -> None:
+    assert sorted(build_engine.RULES) == sorted(("auto", *RULES))

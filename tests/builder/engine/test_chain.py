@@ -4,78 +4,31 @@ from __future__ import annotations
 
 import json
 import shutil
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, List, Mapping
+from typing import List, Mapping
 
 import onnx
 import pytest
 
 from runtime.backends import open_engine
 from runtime.backends.trt_calibration_cache import ranges_from_cache
-from runtime.builder.card import TrainingCard
-from runtime.builder.checkpoint import save_checkpoint
 from runtime.builder.dataset import read_image
 from runtime.builder.engine import chain
+from runtime.builder.engine.blame import REPORT_NAME
 from runtime.builder.engine.chain import build_from_request
 from runtime.builder.engine.evidence import labels_of
-from runtime.builder.engine.order import BuildRequest
 from runtime.builder.engine.plan_choice import PlanChoice
-from runtime.builder.engine.reporter import Advance
-from runtime.builder.layouts import open_dataset
 from runtime.builder.quantization.calibrate import table_from_file
 from runtime.builder.quantization.placement import QuantizationOptions
 from runtime.builder.quantization.quantize import int8_from_float
 from runtime.errors import BuildFailed, InvalidInput
 from runtime.machine import this_machine
-from runtime.manifest import ClassesSpec, manifest_text
+from runtime.manifest import manifest_text
 from runtime.png import ids_from_png
 from runtime.repository import EngineFolder, choose_build
 from runtime.segmenter import Segmenter
-from tests.builder.networks import narrow, randomised, stretched, textured_dataset
-
-
-class Listener:
-    """Remembers which steps ran and which were done before."""
-
-    def __init__(self) -> None:
-        self.ran: List[str] = []
-        self.done_before: List[str] = []
-
-    @contextmanager
-    def step(self, title: str, parts: int = 1) -> Iterator[Advance]:
-        self.ran.append(title)
-        yield lambda: None
-
-    def skipped(self, title: str) -> None:
-        self.done_before.append(title)
-
-
-def checkpoint_in(folder: Path, dataset: Path, seed: int = 3) -> Path:
-    classes = open_dataset(dataset).classes
-    card = TrainingCard(
-        dataset="brightness",
-        pictures=3,
-        classes=ClassesSpec(names=list(classes.names), palette=list(classes.palette)),
-        input=stretched(64, 96),
-        plan={"splits": ["train"], "hold_out": None},
-    )
-    path = folder / f"net{seed}.pt"
-    network = randomised(narrow(levels=1, output_stride=8), seed)
-    save_checkpoint(path, network, card.model_dump(mode="json"))
-    return path
-
-
-def request_in(home: Path, **changes: object) -> BuildRequest:
-    """INT8 beside FP32; a random network's labels are noise, so any drop is accepted."""
-    fields = {
-        "checkpoint": home / "net3.pt",
-        "calibration": home / "brightness" / "train" / "images",
-        "out": home / "engines" / "brightness",
-        "max_drop": 100.0,
-        **changes,
-    }
-    return BuildRequest(**fields)  # type: ignore[arg-type]
+from tests.builder.engine.homes import Listener, checkpoint_in, engine_of, request_in
+from tests.builder.networks import narrow, randomised, textured_dataset
 
 
 @pytest.fixture
@@ -96,10 +49,6 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def copy(built: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(built, tmp_path / "copy"))
-
-
-def engine_of(home: Path) -> EngineFolder:
-    return EngineFolder(home / "engines" / "brightness")
 
 
 def test_a_build_can_be_served_and_gives_the_known_answer(built: Path) -> None:
@@ -279,9 +228,15 @@ def test_a_build_that_loses_too_much_leaves_no_manifest(
         return int8_from_float(model, dict.fromkeys(thresholds, 1e-3), options)
 
     monkeypatch.setattr(chain, "int8_from_float", ruined)
-    with pytest.raises(BuildFailed, match="int8 build loses"):
+    with pytest.raises(BuildFailed, match="int8 build loses") as refused:
         build_from_request(request_in(home, max_drop=0.0))
     assert not engine_of(home).manifest_path.exists()
+    report = json.loads((engine_of(home).path / REPORT_NAME).read_text(encoding="utf-8"))
+    worst = report["layers"][0][0]
+    assert f"layers: {worst} (" in refused.value.problem
+    assert "--int8 --keep-float 3" in report["command"]
+    assert report["command"] in refused.value.cure
+    assert str(engine_of(home).path / REPORT_NAME) in refused.value.cure
 
 
 def test_the_state_holds_no_absolute_paths(built: Path) -> None:

@@ -110,3 +110,17 @@ def test_the_study_s_models_and_the_demo_have_recipes() -> None:
         "swiftnet-rn34-pruned-all",
         "camvid-demo",
     }
+
+
+def test_a_recipe_may_leave_rule_and_layers_to_measurement(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(
+        'name = "a"\ncheckpoint = "c.pt"\n[calibration]\nname = "s"\nfolder = "p"\nrule = "auto"\n'
+        "[quantization]\nkeep_worst = 3\nbias_correction = true\n",
+        encoding="utf-8",
+    )
+    recipe = recipe_from_file(path)
+    assert recipe.calibration is not None
+    assert recipe.calibration.rule == "auto"
+    assert (recipe.quantization.keep_worst, recipe.quantization.bias_correction) == (3, True)
+    assert recipe_from_file(written(tmp_path, recipe_text(recipe))) == recipe

@@ -1,0 +1,63 @@
+"""Homes of engines: a dataset, a checkpoint and the request that builds an engine of them."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator, List
+
+from runtime.builder.card import TrainingCard
+from runtime.builder.checkpoint import save_checkpoint
+from runtime.builder.engine.order import BuildRequest
+from runtime.builder.engine.reporter import Advance
+from runtime.builder.layouts import open_dataset
+from runtime.manifest import ClassesSpec
+from runtime.repository import EngineFolder
+from tests.builder.networks import narrow, randomised, stretched
+
+
+class Listener:
+    """Remembers which steps ran and which were done before."""
+
+    def __init__(self) -> None:
+        self.ran: List[str] = []
+        self.done_before: List[str] = []
+
+    @contextmanager
+    def step(self, title: str, parts: int = 1) -> Iterator[Advance]:
+        self.ran.append(title)
+        yield lambda: None
+
+    def skipped(self, title: str) -> None:
+        self.done_before.append(title)
+
+
+def checkpoint_in(folder: Path, dataset: Path, seed: int = 3) -> Path:
+    classes = open_dataset(dataset).classes
+    card = TrainingCard(
+        dataset="brightness",
+        pictures=3,
+        classes=ClassesSpec(names=list(classes.names), palette=list(classes.palette)),
+        input=stretched(64, 96),
+        plan={"splits": ["train"], "hold_out": None},
+    )
+    path = folder / f"net{seed}.pt"
+    network = randomised(narrow(levels=1, output_stride=8), seed)
+    save_checkpoint(path, network, card.model_dump(mode="json"))
+    return path
+
+
+def request_in(home: Path, **changes: object) -> BuildRequest:
+    """INT8 beside FP32; a random network's labels are noise, so any drop is accepted."""
+    fields = {
+        "checkpoint": home / "net3.pt",
+        "calibration": home / "brightness" / "train" / "images",
+        "out": home / "engines" / "brightness",
+        "max_drop": 100.0,
+        **changes,
+    }
+    return BuildRequest(**fields)  # type: ignore[arg-type]
+
+
+def engine_of(home: Path) -> EngineFolder:
+    return EngineFolder(home / "engines" / "brightness")

@@ -1,0 +1,100 @@
+"""What a recipe leaves to measurement, decided while a tiny engine is built."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import onnx
+import pytest
+
+from runtime.builder.engine.chain import build_from_request
+from runtime.builder.engine.int8_sensitivity import (
+    SensitivityRequest,
+    run_quantization_sensitivity,
+    sensitivity_table,
+)
+from runtime.builder.graph.wiring import module_of
+from runtime.builder.quantization.histogram import RULES
+from runtime.builder.quantization.rules import RuleChoice
+from runtime.builder.quantization.sensitivity import SENSITIVITY_NAME, SensitivityReport
+from runtime.errors import InvalidConfig
+from tests.builder.engine.homes import Listener, checkpoint_in, engine_of, request_in
+from tests.builder.networks import textured_dataset
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("home")
+    checkpoint_in(folder, textured_dataset(folder / "brightness"))
+    build_from_request(request_in(folder))
+    return folder
+
+
+@pytest.fixture
+def copy(built: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(built, tmp_path / "copy"))
+
+
+def with_line(recipe: Path, table: str, line: str) -> None:
+    """Adds a line to a table of a recipe, and the table if it is not there."""
+    text = recipe.read_text(encoding="utf-8")
+    if f"[{table}]" not in text:
+        text += f"\n[{table}]\n"
+    recipe.write_text(text.replace(f"[{table}]", f"[{table}]\n{line}"), encoding="utf-8")
+
+
+def test_a_rule_is_chosen_by_measuring_all_and_the_manifest_shows_them(copy: Path) -> None:
+    manifest = build_from_request(request_in(copy, rule="auto"))
+    build = next(build for build in manifest.builds if build.precision == "int8")
+    choice = RuleChoice.model_validate(build.settings["threshold_rules"])
+    assert build.calibration is not None
+    assert build.calibration.rule == choice.rule
+    assert set(choice.scores) == set(RULES)
+    assert (choice.pictures, choice.images) == ("brightness val", 2)
+    listener = Listener()
+    build_from_request(request_in(copy, rule="auto"), listener)
+    assert listener.ran == []
+    assert "rule" in listener.done_before
+
+
+def test_the_layers_that_int8_hurts_most_stay_float(copy: Path) -> None:
+    manifest = build_from_request(request_in(copy, keep_worst=2))
+    build = next(build for build in manifest.builds if build.precision == "int8")
+    path = engine_of(copy).path / SENSITIVITY_NAME
+    report = SensitivityReport.model_validate_json(path.read_text(encoding="utf-8"))
+    assert build.settings["keep_float"] == sorted(report.worst()[:2])
+    model = onnx.load(str(engine_of(copy).path / "model.int8.onnx"))
+    inputs = {node.name: node.input[1] for node in model.graph.node if node.op_type == "Conv"}
+    kept = {module_of(name) for name, weight in inputs.items() if "dequantized" not in weight}
+    assert kept == set(report.worst()[:2])
+
+
+def test_more_layers_than_there_are_cannot_stay_float(copy: Path) -> None:
+    with pytest.raises(InvalidConfig, match="999 layers are to stay float"):
+        build_from_request(request_in(copy, keep_worst=999))
+
+
+def test_biases_are_corrected_where_the_recipe_says_so(copy: Path) -> None:
+    with_line(engine_of(copy).recipe, "quantization", "bias_correction = true")
+    listener = Listener()
+    build_from_request(request_in(copy), listener)
+    assert listener.ran == ["quantize", "correct biases", "halve int8", "examine"]
+    model = onnx.load(str(engine_of(copy).path / "model.int8.onnx"))
+    assert [t.name for t in model.graph.initializer if t.name.endswith(".bias.corrected")]
+
+
+def test_the_sensitivity_of_an_engine_is_written_beside_it_and_kept(copy: Path) -> None:
+    build_from_request(request_in(copy, keep_worst=1))
+    listener = Listener()
+    request = SensitivityRequest(subject=engine_of(copy).path)
+    report = run_quantization_sensitivity(request, listener)
+    # The build has measured one view; the study adds the other.
+    assert listener.ran == ["sensitivity"]
+    assert set(report.alone) == set(report.left_out) == set(report.layers)
+    stem = engine_of(copy).path / SENSITIVITY_NAME
+    assert all(stem.with_suffix(ending).is_file() for ending in (".json", ".csv", ".png"))
+    assert sensitivity_table(report).row_count == 10
+    again = Listener()
+    assert run_quantization_sensitivity(request, again) == report
+    assert again.ran == []
