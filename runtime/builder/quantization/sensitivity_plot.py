@@ -6,6 +6,7 @@ from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from runtime.builder.quantization.sensitivity import SensitivityReport
 from runtime.whole_file import whole_file
@@ -48,5 +49,7 @@ def write_sensitivity_plot(report: SensitivityReport, path: Path) -> None:
     for axes in (alone, left_out):
         axes.grid(axis="x", lw=0.4)
         axes.set_axisbelow(True)
+        # Small shares have long labels, which must not run into each other.
+        axes.xaxis.set_major_locator(MaxNLocator(4))
     with whole_file(path) as file:
         figure.savefig(file, format="png")

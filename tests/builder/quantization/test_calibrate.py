@@ -6,6 +6,7 @@ from typing import List
 import numpy as np
 import onnx
 import pytest
+from PIL import Image
 
 from runtime.builder.dataset import read_image
 from runtime.builder.graph.export import onnx_from_model
@@ -127,3 +128,21 @@ def test_numbers_that_are_not_finite_are_refused(
     weight.raw_data = np.full(weight.dims, np.inf, np.float32).tobytes()
     with pytest.raises(BuildFailed, match=r"picture-0\.png are not finite"):
         ranges_from_images(broken, pictures[:1], SPEC)
+
+
+@pytest.mark.parametrize("mode", ["L", "P"])
+def test_a_label_map_among_the_pictures_stops_the_run_and_is_named(
+    model: onnx.ModelProto, pictures: List[Path], tmp_path: Path, mode: str
+) -> None:
+    labels = Image.fromarray(np.arange(64 * 96, dtype=np.uint8).reshape(64, 96) % 5)
+    if mode == "P":
+        labels.putpalette(list(range(256)) * 3)
+    labels.save(tmp_path / "labels.png")
+    with pytest.raises(InvalidInput, match=r"labels\.png is a label map"):
+        ranges_from_images(model, [pictures[0], tmp_path / "labels.png"], SPEC)
+
+
+def test_a_grey_photograph_is_one(model: onnx.ModelProto, tmp_path: Path) -> None:
+    grey = Image.fromarray(np.arange(64 * 96).reshape(64, 96).astype(np.uint8))
+    grey.save(tmp_path / "grey.png")
+    assert ranges_from_images(model, [tmp_path / "grey.png"], SPEC).ranges

@@ -143,3 +143,32 @@ def test_the_float_master_is_left_as_it_was(
     before = pyramid.SerializeToString()
     int8_from_float(pyramid, ranges, EVERYTHING)
     assert pyramid.SerializeToString() == before
+
+
+def test_a_dead_filter_gets_a_scale_that_tensorrt_takes_and_stays_silent(
+    pyramid: onnx.ModelProto, ranges: Dict[str, float]
+) -> None:
+    name = "backbone.layer1.0.conv1@level0"
+    model = onnx.ModelProto()
+    model.CopyFrom(pyramid)
+    for tensor in model.graph.initializer:
+        if tensor.name in (f"{name}.weight", f"{name}.bias"):
+            numbers = numpy_helper.to_array(tensor).copy()
+            numbers[3] = 0
+            tensor.CopyFrom(numpy_helper.from_array(numbers, tensor.name))
+    twin = int8_from_float(model, ranges, QuantizationOptions())
+    assert findings_of(twin) == []
+    node = next(node for node in twin.graph.node if node.name == name)
+    # Its integers are those of the other levels, where the filter lives.
+    values = np.abs(OnnxRunner(twin, (node.output[0],)).run(picture())[0][0])
+    assert values[3].max() < values.max() / 1000
+
+
+def test_magnitudes_above_the_threshold_are_clipped_to_it(
+    pyramid: onnx.ModelProto, ranges: Dict[str, float]
+) -> None:
+    tensor = "backbone.layer2.0.conv1@level0/relu"
+    threshold = ranges[tensor] / 4
+    twin = int8_from_float(pyramid, {**ranges, tensor: threshold}, QuantizationOptions())
+    values = OnnxRunner(twin, (f"{tensor}/dequantized",)).run(picture())[0]
+    assert values.max() == pytest.approx(threshold, rel=1e-5)
