@@ -22,9 +22,12 @@ from runtime.builder.report.drawing import (
 from runtime.builder.report.variants import Study, Variant, miou_of
 from runtime.manifest import Precision
 
-GAP = 0.9  # between families, in arms
-APART = 0.34  # between precisions, in arms
+GAP = 0.7  # between families, in arms
+POINT, LETTER = 0.34, 0.095  # inches that a number needs, and a letter of a family's name
 ROOM = 0.06  # for numbers above and below, as a share of the axis
+
+Place = Tuple[float, Variant]
+"""Where a variant stands, in arms from the left."""
 
 
 def write_arm_plot(study: Study, path: Path) -> bool:
@@ -39,35 +42,41 @@ def write_arm_plot(study: Study, path: Path) -> bool:
     if not study.pruned:
         return False
     places = _places(study)
-    figure = new_figure(max(6.5, 0.8 * len(places) + 1.6), 3.7 * len(study.judged) + 0.3)
+    width = _arm_inches(study) * (places[-1][0] - places[0][0] + 1.5) + 0.9
+    figure = new_figure(max(6.5, width), 3.7 * len(study.judged) + 0.3)
     panels = figure.subplots(len(study.judged), 1, squeeze=False)[:, 0]
     for axes, judged in zip(panels, study.judged):
         _draw_panel(study, axes, judged, places)
-    filled = ", ".join(each.upper() for each in study.precisions if each != "int8")
-    figure.suptitle(
-        f"{study.results.study}: arms of each pruning; filled is {filled}, hollow INT8"
-        if "int8" in study.precisions
-        else f"{study.results.study}: arms of each pruning, {filled}",
-        x=0.01,
-        ha="left",
-    )
+    words = {"fp32": "filled FP32", "fp16": "light FP16", "int8": "hollow INT8"}
+    shown = ", ".join(words[precision] for precision in study.precisions)
+    figure.suptitle(f"{study.results.study}: arms of each pruning ({shown})", x=0.01, ha="left")
     save(figure, path)
     return True
 
 
-def _places(study: Study) -> List[Tuple[float, Variant]]:
-    """Positions on the axis: arms of a family are neighbours, families have a gap between."""
-    places: List[Tuple[float, Variant]] = []
-    position = 0.0
-    for variants in study.families.values():
-        for variant in variants:
-            places.append((position, variant))
-            position += 1
-        position += GAP
+def _arm_inches(study: Study) -> float:
+    return POINT * (len(study.precisions) + 0.5)
+
+
+def _places(study: Study) -> List[Place]:
+    """Arms of a family are neighbours; a family has room for its name, and a gap behind it."""
+    places: List[Place] = []
+    start = 0.0
+    for family, variants in study.families.items():
+        letters = max(map(len, _lines(family).split("\n")))
+        width = max(len(variants), LETTER * letters / _arm_inches(study))
+        first = start + (width - len(variants)) / 2
+        places += [(first + position, variant) for position, variant in enumerate(variants)]
+        start += width + GAP
     return places
 
 
-def _draw_panel(study: Study, axes: Axes, judged: str, places: List[Tuple[float, Variant]]) -> None:
+def _lines(family: str) -> str:
+    """The network's name, where there is one, above the pruning's."""
+    return "\n".join(family.rsplit(" ", 1))
+
+
+def _draw_panel(study: Study, axes: Axes, judged: str, places: List[Place]) -> None:
     tidy(axes)
     axes.grid(visible=False, axis="x")
     axes.set_ylabel(f"mIoU on {judged}, %")
@@ -75,16 +84,16 @@ def _draw_panel(study: Study, axes: Axes, judged: str, places: List[Tuple[float,
         for precision in study.precisions:
             _draw_model(study, axes, (judged, precision), position, variant)
         if variant.whole:
-            _draw_reference(study, axes, judged, variant)
+            _draw_reference(study, axes, judged, places, variant)
     axes.set_xticks([position for position, _ in places], [each.arm or "" for _, each in places])
-    axes.set_xlim(-0.7, places[-1][0] + 0.7)
+    axes.set_xlim(places[0][0] - 0.75, places[-1][0] + 0.75)
     low, high = axes.get_ylim()
     axes.set_ylim(low - ROOM * (high - low), high + ROOM * (high - low))
     colours = colours_of(study)
     for family, variants in study.families.items():
         mine = [position for position, each in places if each in variants]
         axes.annotate(
-            family,
+            _lines(family),
             (sum(mine) / len(mine), 0),
             xycoords=("data", "axes fraction"),
             xytext=(0, -24),
@@ -108,7 +117,7 @@ def _draw_model(
     if miou is None:
         return
     rank = study.precisions.index(precision) - (len(study.precisions) - 1) / 2
-    x, colour = position + rank * APART, colours_of(study)[variant.family]
+    x, colour = position + rank / (len(study.precisions) + 0.5), colours_of(study)[variant.family]
     seeds = [miou_of(model, precision, judged) for model in variant.seeds]
     shares = [each * 100 for each in seeds if each is not None]
     if len(shares) > 1:
@@ -138,7 +147,12 @@ def _draw_model(
     )
 
 
-def _draw_reference(study: Study, axes: Axes, judged: str, whole: Variant) -> None:
+def _draw_reference(
+    study: Study, axes: Axes, judged: str, places: List[Place], whole: Variant
+) -> None:
+    """A line from a whole network to the last that was pruned from it."""
     miou = whole.miou(study.precisions[0], judged)
+    mine = [position for position, each in places if study.whole_of(each) is whole]
     if miou is not None:
-        axes.axhline(miou.mean * 100, color=GREY, linewidth=1, linestyle=":", zorder=1)
+        height = miou.mean * 100
+        axes.hlines(height, mine[0], mine[-1] + 0.5, GREY, ":", linewidth=1, zorder=1)

@@ -13,7 +13,7 @@ from runtime.builder.report.measure import Measure
 from runtime.builder.report.variants import Study
 from runtime.manifest import Precision
 
-MOST_CLASSES = 30
+MOST_CLASSES = 24
 """Of more classes, those are drawn that change most; the tables have all."""
 DARK = 0.62  # of the scale: where black letters are no longer readable
 # Points at full colour: a smaller scale would paint noise, a larger one hide all but collapses.
@@ -31,7 +31,7 @@ def write_class_plot(study: Study, precision: Precision, judged: str, path: Path
         return False
     chosen = _most_changed(changes)
     total, names, changes = len(names), [names[i] for i in chosen], changes[:, chosen]
-    figure = new_figure(max(6.5, 0.62 * len(names) + 3.0), 0.42 * len(labels) + 2.6)
+    figure = new_figure(max(6.5, 0.57 * len(names) + 3.0), 0.42 * len(labels) + 2.6)
     axes = figure.add_subplot()
     known = np.abs(changes[~np.isnan(changes)])
     scale = min(max(float(known.max(initial=0)), SMALLEST_SCALE), LARGEST_SCALE)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from pathlib import Path
 from typing import Dict, List, Optional
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import AbstractPathEffect, withStroke
@@ -16,8 +18,8 @@ from runtime.manifest import Precision
 
 DPI = 110
 MARK, EDGE = 8.0, 1.4  # points
-# Okabe and Ito's palette, without the yellow that vanishes on white; black is the full model.
-WHOLE_COLOUR = "#000000"
+# Okabe and Ito's palette, without the yellow that vanishes on white; whole networks are grey.
+WHOLE_COLOURS = ("#000000", "#8c8c8c", "#5a4632")
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS: Dict[Optional[str], str] = {
     None: "o",
@@ -28,6 +30,7 @@ MARKERS: Dict[Optional[str], str] = {
     "LRR": "P",
     "untrained": "*",
 }
+STRENGTHS: Dict[Precision, float] = {"fp32": 1.0, "fp16": 0.4, "int8": 0.0}
 GREY = "#666666"
 
 
@@ -50,10 +53,12 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def colours_of(study: Study) -> Dict[str, str]:
-    """A colour for each family; whole networks are black."""
-    pruned = [name for name, variants in study.families.items() if not variants[0].whole]
-    whole = dict.fromkeys(study.families, WHOLE_COLOUR)
-    return {**whole, **{name: COLOURS[i % len(COLOURS)] for i, name in enumerate(pruned)}}
+    """A colour for each family, in their order; whole networks have one of their own kind."""
+    whole, pruned = cycle(WHOLE_COLOURS), cycle(COLOURS)
+    return {
+        name: next(whole if variants[0].whole else pruned)
+        for name, variants in study.families.items()
+    }
 
 
 def marker_of(variant: Variant) -> str:
@@ -62,8 +67,10 @@ def marker_of(variant: Variant) -> str:
 
 
 def face_of(precision: Precision, colour: str) -> str:
-    """INT8 is hollow, the others are filled."""
-    return "white" if precision == "int8" else colour
+    """FP32 is filled, FP16 light, INT8 hollow."""
+    strength = STRENGTHS[precision]
+    red, green, blue = (1 - strength * (1 - part) for part in to_rgb(colour))
+    return to_hex((red, green, blue))
 
 
 def keys_of(study: Study) -> List[Line2D]:

@@ -99,10 +99,11 @@ def _fastest(study: Study) -> Iterator[str]:
     ]
     if found:
         _, change, ratio, which, place = max(found)
+        first = f"Of the fastest, {which} is the most accurate"
         yield (
-            f"Of the fastest, {which} is the most accurate: {ratio:.2f} times as fast as the full "
-            f"model on {study.reference_place(place)}, {change * 100:+.2f} points of mIoU on "
-            f"{judged}."
+            f"{first if len(found) > 1 else f'The fastest is {which}'}: {ratio:.2f} times as fast "
+            f"as the full model on {study.reference_place(place)}, {change * 100:+.2f} points of "
+            f"mIoU on {judged}."
         )
 
 

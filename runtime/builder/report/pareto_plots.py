@@ -49,7 +49,9 @@ def write_macs_plot(study: Study, judged: str, path: Path) -> bool:
         for precision in study.precisions
     }
     plot = _ParetoPlot(study, candidates, apart=APART)
-    plot.axes.set_xlabel("GMACs of one picture (the precisions stand a little apart)")
+    order = "/".join(precision.upper() for precision in study.precisions)
+    apart = f" (a little apart, and labelled in this order: {order})" if "/" in order else ""
+    plot.axes.set_xlabel(f"GMACs of one picture{apart}")
     plot.axes.set_ylabel(f"mIoU on {judged}, %")
     plot.write(fronts, path)
     return True
@@ -146,12 +148,27 @@ class _ParetoPlot:
         return [corner for (x, y), end in zip(places, ends) for corner in ((x, y), (end, y))]
 
     def _labels(self, fronts: Sequence[Sequence[Candidate]]) -> List[PointLabel]:
-        """The fronts and the whole networks by name; the legend tells the others."""
+        """The fronts and the whole networks by name; the legend tells the others.
+
+        Precisions at one cost share a label, at the first of them.
+        """
         on_a_front = [each for front in fronts for each in front]
         whole = [each for each in self._candidates if each.variant.whole]
-        labels: List[PointLabel] = []
-        for each in [*on_a_front, *(each for each in whole if each not in on_a_front)]:
-            x, miou = self._place(each)
-            text = f"{each.variant.label} {each.precision.upper()}: {miou:.1f}"
-            labels.append(PointLabel(x, miou, text, self._colours[each.variant.family]))
-        return labels
+        named: Dict[Tuple[str, float], Candidate] = {}
+        for each in [*on_a_front, *whole]:
+            named.setdefault((each.variant.label, each.cost), each)
+        return [self._label(candidate) for candidate in named.values()]
+
+    def _label(self, candidate: Candidate) -> PointLabel:
+        sharing = [
+            each
+            for each in self._candidates
+            if (each.variant, each.cost) == (candidate.variant, candidate.cost)
+        ]
+        words = "/".join(each.precision.upper() for each in sharing)
+        numbers = "/".join(f"{each.miou.mean * 100:.1f}" for each in sharing)
+        shared = len(sharing) == len(self._study.precisions) > 1
+        x, miou = self._place(sharing[0])
+        label = candidate.variant.label
+        text = f"{label}: {numbers}" if shared else f"{label} {words}: {numbers}"
+        return PointLabel(x, miou, text, self._colours[candidate.variant.family])

@@ -88,6 +88,12 @@ def test_the_headline_is_the_most_accurate_of_the_fastest() -> None:
     )
 
 
+def test_a_fastest_that_is_alone_is_called_so() -> None:
+    assert "The fastest is blocks-1-2 FT on openvino int8: 4.00 times" in "".join(
+        said(FULL, model("ft", (0.69, 0.68), (50, 25))).values()
+    )
+
+
 def test_models_that_lose_at_most_a_point_are_named() -> None:
     close, far = model("ft", (0.70, 0.691), (50, 25)), model("lth", (0.70, 0.688), (50, 25))
 
@@ -118,4 +124,4 @@ def test_int8_losses_are_a_range_with_names() -> None:
 
 @pytest.mark.parametrize("models", [(FULL,), (model("ft", (0.7, 0.7), (9, 8)),)])
 def test_nothing_is_said_of_what_cannot_be_compared(models: Sequence[StudiedModel]) -> None:
-    assert not {"Of the ", "blocks-", "No prun", "The cho"} & set(said(*models))
+    assert not {"Of the ", "The fas", "blocks-", "No prun", "The cho"} & set(said(*models))

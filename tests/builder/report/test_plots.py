@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from runtime.builder.report.class_plot import MOST_CLASSES, class_changes, write_class_plot
-from runtime.builder.report.drawing import COLOURS, WHOLE_COLOUR, colours_of, marker_of
+from runtime.builder.report.drawing import COLOURS, WHOLE_COLOURS, colours_of, face_of, marker_of
 from runtime.builder.report.pareto_plots import write_macs_plot, write_time_plot
 from runtime.builder.report.pictures import pictures_of
 from runtime.builder.report.variants import Study
@@ -51,8 +51,14 @@ def test_equal_results_give_equal_files(tmp_path: Path) -> None:
 
 
 def test_families_have_colours_and_arms_have_marks_of_their_own() -> None:
-    assert list(colours_of(STUDY).values()) == [WHOLE_COLOUR, COLOURS[0], COLOURS[1]]
+    assert list(colours_of(STUDY).values()) == [WHOLE_COLOURS[0], COLOURS[0], COLOURS[1]]
     assert len({marker_of(variant) for variant in STUDY.variants}) == 5
+
+
+def test_precisions_are_told_apart_by_their_filling() -> None:
+    assert face_of("fp32", "#0072b2") == "#0072b2"
+    assert face_of("int8", "#0072b2") == "#ffffff"
+    assert face_of("fp16", "#0072b2") not in ("#0072b2", "#ffffff")
 
 
 def without_numbers() -> Iterator[Tuple[str, Study]]:
