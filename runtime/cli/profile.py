@@ -39,6 +39,16 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="layer times that trtexec --exportProfile wrote; may be repeated",
     )
     add("--out", type=Path, metavar="FOLDER", help="write tables and heat maps there")
+    add(
+        "--latency-table",
+        type=Path,
+        metavar="FILE",
+        help="measure instead what narrower groups of one checkpoint save, for "
+        "`prune --allocation latency`",
+    )
+    add("--precision", choices=("fp32", "int8"), default="int8", help="of that table [int8]")
+    add("--align", type=int, default=32, metavar="N", help="widths of that table [32]")
+    add("--widths", type=int, default=4, metavar="N", help="at most so many per group [4]")
 
 
 def run(arguments: Namespace) -> None:
@@ -47,6 +57,9 @@ def run(arguments: Namespace) -> None:
     Raises:
         RuntimeFault: a model cannot be opened.
     """
+    if arguments.latency_table is not None:
+        _measure_table(arguments)
+        return
     from runtime.builder.profile.command import BACKENDS, ProfileJob, run_profile
 
     job = ProfileJob(
@@ -58,6 +71,21 @@ def run(arguments: Namespace) -> None:
         out=arguments.out,
     )
     sys.stdout.write(run_profile(job))
+
+
+def _measure_table(arguments: Namespace) -> None:
+    from runtime.builder.profile.table_command import TableJob, run_latency_table
+
+    job = TableJob(
+        models=tuple(arguments.models),
+        out=arguments.latency_table,
+        precision=arguments.precision,
+        size=arguments.size,
+        alignment=arguments.align,
+        widths=arguments.widths,
+        repetitions=arguments.repetitions,
+    )
+    sys.stdout.write(run_latency_table(job))
 
 
 def _size(text: str) -> Tuple[int, int]:

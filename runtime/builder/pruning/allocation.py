@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from typing import Callable, Dict, List, Mapping, Sequence, Tuple
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from runtime.builder.pruning.channel_costs import ChannelCosts
 from runtime.builder.pruning.groups import Group
+from runtime.builder.pruning.latency import LatencyTable, widths_within
 from runtime.builder.pruning.ranking import Ranking, Scores
 from runtime.builder.pruning.request import PruningRequest
 from runtime.errors import InvalidInput
@@ -21,6 +22,7 @@ def allocated(
     scores: Scores,
     request: PruningRequest,
     costs: Callable[[], ChannelCosts],
+    table: Optional[LatencyTable] = None,
 ) -> Channels:
     """The number of channels that each group of a network keeps.
 
@@ -29,6 +31,7 @@ def allocated(
         scores: of each of them.
         request: says how to choose.
         costs: measures the network; called by the cost-aware allocation alone.
+        table: of the target; used by the latency-aware allocation alone.
 
     Raises:
         InvalidInput: the request does not fit the network, cannot be met, or removes nothing.
@@ -38,8 +41,10 @@ def allocated(
         kept = _settled(groups, _by_ratio(chosen, request), request)
     elif request.allocation == "global":
         kept = _settled(groups, _by_rank(chosen, scores, request), request)
-    else:
+    elif request.allocation == "cost":
         kept = _within_budget(groups, chosen, scores, request, costs())
+    else:
+        kept = _settled(groups, _by_latency(chosen, scores, request, table), request)
     if all(kept[group.name] == group.channels for group in groups):
         raise InvalidInput(
             f"a ratio of {request.ratio:g}, with widths aligned to {request.alignment} and a floor "
@@ -106,6 +111,31 @@ def _within_budget(
         else:
             most = middle
     return kept(fewest)
+
+
+def _by_latency(
+    chosen: Sequence[Group],
+    scores: Scores,
+    request: PruningRequest,
+    table: Optional[LatencyTable],
+) -> Channels:
+    """Widths of the table that are aligned and that floor and cap allow, within the budget."""
+    if table is None or request.budget_ms is None:
+        raise InvalidInput(
+            "the allocation latency needs a budget and a table of the target",
+            "Give --budget-ms and --latency-table",
+        )
+    voters = [group for group in chosen if not group.follows]
+    allowed = {
+        group.name: [
+            width
+            for width in range(max(request.floor, 1), group.channels + 1)
+            if width >= group.channels * (1 - request.cap)
+            and _aligned(width, group.channels, request) == width
+        ]
+        for group in voters
+    }
+    return widths_within(request.budget_ms, table, voters, scores, allowed)
 
 
 def _settled(

@@ -18,6 +18,7 @@ STRUCTURED = {
     "ratio": "--ratio",
     "ratios": "--ratio-of",
     "allocation": "--allocation",
+    "budget_ms": "--budget-ms",
     "importance": "--importance",
     "alignment": "--align",
     "floor": "--floor",
@@ -75,9 +76,16 @@ def _add_structured(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--allocation",
-        choices=("local", "global", "cost"),
+        choices=("local", "global", "cost", "latency"),
         help="the ratio is of each group's channels, of all chosen channels together, or of the "
-        "network's multiply-adds [local]",
+        "network's multiply-adds; latency has a budget instead [local]",
+    )
+    add("--budget-ms", type=float, metavar="MS", help="for latency: what the target may take")
+    add(
+        "--latency-table",
+        type=Path,
+        metavar="FILE",
+        help="for latency: the target's table, by `runtime profile --latency-table`",
     )
     add("--importance", choices=IMPORTANCES, help="which channels stay [l1]")
     add(
@@ -115,6 +123,7 @@ def prune(arguments: argparse.Namespace) -> None:
         plan_only=arguments.plan_only,
         recalibrate=arguments.recalibrate,
         context=arguments.context_images,
+        latency_table=arguments.latency_table,
         arm=arguments.arm,
         rewind=arguments.rewind,
         seed=arguments.seed,

@@ -16,6 +16,7 @@ from runtime.builder.pruning.context import MOST_PICTURES, Context, context_of
 from runtime.builder.pruning.cut import ChannelCut, Cut, network_after
 from runtime.builder.pruning.dependencies import groups_of
 from runtime.builder.pruning.importance import CONTEXT
+from runtime.builder.pruning.latency import latency_table_from_file
 from runtime.builder.pruning.moments import Moment, moment_from_file
 from runtime.builder.pruning.plan import PruningPlan, plan_from_file, write_plan
 from runtime.builder.pruning.planning import plan_from_checkpoint
@@ -48,6 +49,7 @@ class PruneJob:
         plan_only: write no more than the plan.
         recalibrate: folder of pictures to measure batch norms on after the cut.
         context: folder of pictures that guide the importance `context`.
+        latency_table: of the target, for the allocation `latency`.
         arm: how the network shall be trained on.
         rewind: a kept step of the training, or the checkpoint that it started from.
         seed: of the arms' random choices.
@@ -59,6 +61,7 @@ class PruneJob:
     plan_only: bool = False
     recalibrate: Optional[Path] = None
     context: Optional[Path] = None
+    latency_table: Optional[Path] = None
     arm: Optional[Arm] = None
     rewind: Optional[Path] = None
     seed: int = 0
@@ -112,6 +115,12 @@ def _require_sensible(job: PruneJob) -> None:
             "the importance context and the pictures that guide it belong together",
             "Give `--importance context --context-images DIR`, or neither",
         )
+    budgeted = isinstance(job.decision, PruningRequest) and job.decision.allocation == "latency"
+    if budgeted != (job.latency_table is not None):
+        raise InvalidInput(
+            "the allocation latency and the table of the target belong together",
+            "Give `--allocation latency --budget-ms MS --latency-table FILE`, or none of them",
+        )
     if job.plan_only and (job.arm is not None or job.recalibrate is not None):
         raise InvalidInput(
             "a plan alone is neither recalibrated nor trained",
@@ -138,7 +147,8 @@ def _decided(job: PruneJob, checkpoint: Checkpoint, guides: Sequence[Path]) -> C
             groups = groups_of(checkpoint.architecture)
             spec = _input_of(checkpoint, guides[0])
             context = context_of(checkpoint.model, groups, guides, spec, decision.seed)
-        return ChannelCut(plan_from_checkpoint(checkpoint, decision, context))
+        table = latency_table_from_file(job.latency_table)
+        return ChannelCut(plan_from_checkpoint(checkpoint, decision, context, table))
     cut = ChannelCut(plan_from_file(decision))
     cut.require_checkpoint(checkpoint.sha256)
     return cut
@@ -199,6 +209,14 @@ def _plan_summary(plan: PruningPlan) -> List[str]:
     kept = {name: len(group.kept) for name, group in plan.groups.items()}
     whole, left = costs.after({}), costs.after(kept)
     padded = costs.padded(kept, INT8_ALIGNMENT)
+    if plan.latency is not None:
+        promise = plan.latency
+        lines.append(
+            f"{promise.whole_ms:.2f} ms -> {promise.predicted_ms:.2f} ms on the table's target, "
+            "if what the groups save adds up"
+        )
+    if padded.macs >= costs.padded({}, INT8_ALIGNMENT).macs:
+        lines.append("of no use to INT8: the padded cost does not fall")
     return [
         *lines,
         f"parameters {whole.parameters:,} -> {left.parameters:,}",

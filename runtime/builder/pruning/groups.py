@@ -79,6 +79,10 @@ class Group:
         """Whether its width follows from another group's, so that nobody can choose it."""
         return self.share > 1
 
+    def shares_width_with(self, other: Group) -> bool:
+        """Whether one width of the architecture is both of theirs."""
+        return self.sets == other.sets
+
     def norms(self) -> Iterator[Tuple[str, int]]:
         """Every batch norm that the channels pass, with the position of the first channel."""
         for member in (*self.writers, *self.readers):

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from typing_extensions import Literal
 
 from runtime.builder.pruning.dependencies import groups_of
+from runtime.builder.pruning.latency import Prediction
 from runtime.builder.pruning.request import PruningRequest
 from runtime.builder.pruning.widths_after import architecture_after
 from runtime.builder.swiftnet import Architecture
@@ -60,6 +61,7 @@ class PruningPlan(BaseModel):
         features: channels of its decoder.
         request: what was asked for.
         pictures: SHA-256 by name of those that guided the importance `context`; empty for others.
+        latency: what the plan promises, where it was made for a budget.
         groups: by name, every group of the network.
     """
 
@@ -73,6 +75,7 @@ class PruningPlan(BaseModel):
     features: int
     request: PruningRequest
     pictures: Dict[str, str] = {}
+    latency: Optional[Prediction] = None
     groups: Dict[str, GroupPlan]
 
     @model_validator(mode="after")
@@ -101,7 +104,11 @@ class PruningPlan(BaseModel):
     @property
     def text(self) -> str:
         """The plan as it is written to disk; equal plans give equal bytes."""
-        unused = set() if self.pictures else {"pictures"}
+        unused: Dict[str, Any] = {
+            **({} if self.pictures else {"pictures": True}),
+            **({} if self.latency else {"latency": True}),
+            **({} if self.request.budget_ms else {"request": {"budget_ms"}}),
+        }
         return f"{_laid_out(self.model_dump(mode='json', exclude=unused))}\n"
 
     @property

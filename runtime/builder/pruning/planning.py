@@ -13,6 +13,7 @@ from runtime.builder.pruning.context import Context
 from runtime.builder.pruning.dependencies import groups_of
 from runtime.builder.pruning.groups import Group
 from runtime.builder.pruning.importance import Importance
+from runtime.builder.pruning.latency import LatencyTable, Prediction
 from runtime.builder.pruning.plan import GroupPlan, PruningPlan
 from runtime.builder.pruning.request import PruningRequest
 from runtime.builder.pruning.widths_after import architecture_after
@@ -22,7 +23,10 @@ Channels = Dict[str, np.ndarray]
 
 
 def plan_from_checkpoint(
-    checkpoint: Checkpoint, request: PruningRequest, context: Optional[Context] = None
+    checkpoint: Checkpoint,
+    request: PruningRequest,
+    context: Optional[Context] = None,
+    table: Optional[LatencyTable] = None,
 ) -> PruningPlan:
     """Which channels of the checkpoint's network stay.
 
@@ -34,6 +38,7 @@ def plan_from_checkpoint(
         request: what to remove.
         context: what pictures say, for the importance `context` alone; measured on the whole
             network, whatever the rounds.
+        table: what narrower groups save on the target, for the allocation `latency` alone.
 
     Raises:
         InvalidInput: the request does not fit the network, the weights are not finite, or a
@@ -42,12 +47,15 @@ def plan_from_checkpoint(
     groups = groups_of(checkpoint.architecture)
     guidance = {} if context is None else context.guidance
     importance = Importance(request.importance, request.seed, guidance)
+    if table is not None:
+        table.require_architecture(checkpoint.architecture)
     judged = _Judged(checkpoint, groups, importance)
     widths = allocated(
         groups,
         judged.scores,
         request,
         lambda: ChannelCosts(checkpoint.architecture, *request.size),
+        table,
     )
     after = architecture_after(checkpoint.architecture, widths)
     for number in range(1, request.rounds + 1):
@@ -64,7 +72,14 @@ def plan_from_checkpoint(
         features=after.features,
         request=request,
         pictures={} if context is None else dict(context.pictures),
+        latency=None if table is None else _prediction(table, widths),
         groups={group.name: judged.verdict(group) for group in groups},
+    )
+
+
+def _prediction(table: LatencyTable, widths: Dict[str, int]) -> Prediction:
+    return Prediction(
+        table_sha256=table.sha256, whole_ms=table.whole_ms, predicted_ms=table.predicted(widths)
     )
 
 

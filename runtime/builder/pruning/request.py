@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, List, Sequence, Tuple
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
 from typing_extensions import Literal
 
 from runtime.builder.pruning.groups import Group
@@ -26,13 +26,15 @@ class PruningRequest(BaseModel):
         ratio: the share to remove: of each group's channels (`local`), of all chosen channels
             together (`global`), or of the whole network's multiply-adds (`cost`).
         ratios: by group, for `local` alone: overrides `ratio`, inside and outside of `blocks`.
-        allocation: how the ratio is divided among groups.
+        allocation: how the ratio is divided among groups; `latency` has a budget instead.
+        budget_ms: for `latency` alone: milliseconds that the pruned network may take on the
+            target.
         importance: which channels go first; see `importance`.
         seed: of the random importance, and of the positions that `context` looks at.
         alignment: kept widths are multiples of it, so that INT8 kernels waste nothing; 1 for none.
             A group that is no wider stays whole.
         floor: the fewest channels of a group.
-        cap: the largest share of a group that `global` and `cost` may remove.
+        cap: the largest share of a group that all but `local` may remove.
         rounds: the widths are reached in so many steps, and channels scored again after each.
         size: rows and columns of the picture that multiply-adds are counted on.
     """
@@ -42,7 +44,8 @@ class PruningRequest(BaseModel):
     blocks: Tuple[str, ...] = ()
     ratio: float = 0.5
     ratios: Dict[str, float] = {}
-    allocation: Literal["local", "global", "cost"] = "local"
+    budget_ms: Optional[float] = None
+    allocation: Literal["local", "global", "cost", "latency"] = "local"
     importance: Literal["l1", "l2", "bn", "pyramid", "random", "context"] = "l1"
     seed: int = 0
     alignment: int = INT8_ALIGNMENT
@@ -81,6 +84,13 @@ class PruningRequest(BaseModel):
             )
         return size
 
+    @field_validator("budget_ms")
+    @classmethod
+    def _a_time(cls, budget: Optional[float]) -> Optional[float]:
+        if budget is not None and not 0 < budget < float("inf"):
+            raise InvalidInput(f"the budget is {budget:g} ms", "Give milliseconds above 0")
+        return budget
+
     @field_validator("ratio", "cap")
     @classmethod
     def _a_share(cls, ratio: float) -> float:
@@ -90,6 +100,15 @@ class PruningRequest(BaseModel):
     @classmethod
     def _shares(cls, ratios: Dict[str, float]) -> Dict[str, float]:
         return {name: _share(f"the ratio of {name}", ratios[name]) for name in sorted(ratios)}
+
+    @model_validator(mode="after")
+    def _budget_or_ratio(self) -> PruningRequest:
+        if (self.allocation == "latency") != (self.budget_ms is not None):
+            raise InvalidInput(
+                "the allocation latency and a budget in milliseconds belong together",
+                "Give `--allocation latency --budget-ms MS`, or neither",
+            )
+        return self
 
     def chosen(self, groups: Sequence[Group]) -> List[Group]:
         """The groups that may become narrower.
