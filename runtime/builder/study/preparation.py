@@ -19,7 +19,7 @@ from runtime.builder.pruning.dependencies import groups_of
 from runtime.builder.pruning.moments import moment_from_file
 from runtime.builder.pruning.ticket_files import ticket_path
 from runtime.builder.study.recipe import ModelChoice, StudyRecipe
-from runtime.builder.study.step import Given
+from runtime.builder.study.step import Given, decided
 from runtime.builder.swiftnet import Architecture, SwiftNet
 from runtime.builder.training.batches import steps_per_epoch
 from runtime.builder.training.plan import (
@@ -46,8 +46,6 @@ class PreparedModel:
         size: height and width of its input.
         plan: of its trainings, for any seed; None if nothing is trained.
         pictures_sha256: of what the plan learns from and measures on.
-        learnt: how many pictures it learns from.
-        steps: of a whole training.
         checkpoint: the trained network where it is brought along.
         early: weights to rewind to, brought along with it.
         start: what a plan's training starts from, by its part.
@@ -58,7 +56,6 @@ class PreparedModel:
     size: Tuple[int, int]
     plan: Optional[TrainingPlan] = None
     pictures_sha256: str = ""
-    steps: int = 0
     checkpoint: Optional[Given] = None
     early: Optional[Given] = None
     start: Dict[str, Given] = dataclasses.field(default_factory=dict)
@@ -85,8 +82,7 @@ class PreparedStudy:
         recipe: checked.
         data: folder of the dataset.
         models: in the recipe's order.
-        calibration: pictures to measure INT8 ranges on; None if there is no such table.
-        calibration_sha256: of their content.
+        calibration_sha256: of the pictures' content; empty if there is no such table.
         judged: by name, the content of each set as SHA-256.
         save_every: seconds between saved states of a training.
     """
@@ -94,7 +90,6 @@ class PreparedStudy:
     recipe: StudyRecipe
     data: Path
     models: Tuple[PreparedModel, ...]
-    calibration: Optional[SegmentationDataset]
     calibration_sha256: str
     judged: Dict[str, str]
     save_every: float = SAVE_EVERY_S
@@ -112,17 +107,16 @@ class PreparedStudy:
     @property
     def sha256(self) -> str:
         """Of what the recipe decides, plans and checkpoints included; not of where files lie."""
-        decided = self.recipe.model_dump(mode="json", exclude={"dataset", "models"})
         models = [
             [
                 model.name,
-                _decided(model.plan) if model.plan else None,
+                decided(model.plan, PATHS) if model.plan else None,
                 model.checkpoint.sha256 if model.checkpoint else None,
                 model.early.sha256 if model.early else None,
             ]
             for model in self.models
         ]
-        return key_of(decided, models)
+        return key_of(decided(self.recipe, {"dataset", "models"}), models)
 
 
 def prepared_study(
@@ -152,7 +146,6 @@ def prepared_study(
         recipe=recipe,
         data=folder,
         models=tuple(_model(recipe, choice, base, folder, dataset) for choice in recipe.models),
-        calibration=calibration,
         calibration_sha256="" if calibration is None else content_sha256(calibration),
         judged={each.name: content_sha256(each.of(dataset)) for each in recipe.judged},
         save_every=save_every,
@@ -167,10 +160,6 @@ def content_sha256(pictures: SegmentationDataset) -> str:
         for path in (picture.image, picture.labels):
             digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def _decided(plan: TrainingPlan) -> Dict[str, Any]:
-    return plan.model_dump(mode="json", exclude=PATHS)
 
 
 def _model(
@@ -206,7 +195,7 @@ def _with_plan(model: PreparedModel, plan: TrainingPlan, rewind: int) -> Prepare
         )
     _require_same_network(model, plan.network)
     sets = [content_sha256(each) for each in (learnt, held) if each is not None]
-    return dataclasses.replace(model, plan=plan, pictures_sha256=key_of(sets), steps=steps)
+    return dataclasses.replace(model, plan=plan, pictures_sha256=key_of(sets))
 
 
 def _require_same_network(model: PreparedModel, network: Optional[NetworkPlan]) -> None:

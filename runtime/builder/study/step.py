@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Mapping, Tuple, Union
+from typing import AbstractSet, Any, Dict, Mapping, Tuple, Union
 
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import Literal
@@ -13,8 +13,9 @@ from runtime.builder.engine.build_state import key_of
 
 Kind = Literal["train", "plan", "cut", "engine", "judge", "speed"]
 
-# A kind whose code starts to give another result gets another number: nothing stale is kept. A key
-# holds the number of its own kind alone, so that no other kind makes it stale.
+# A kind whose code, or a default of its settings, starts to give another result gets another
+# number: nothing stale is kept. A key holds the number of its own kind alone, so that no other kind
+# makes it stale.
 REVISIONS: Dict[Kind, int] = {
     "train": 1,
     "plan": 1,
@@ -115,3 +116,11 @@ class Done(BaseModel):
     key: str
     outputs: Dict[str, str]
     result: Dict[str, Any] = {}
+
+
+def decided(settings: BaseModel, exclude: AbstractSet[str] = frozenset()) -> Dict[str, Any]:
+    """Settings as parameters of a step, those left at their defaults left out.
+
+    A field that is added later, with a default that changes nothing, then makes no key stale.
+    """
+    return settings.model_dump(mode="json", exclude=set(exclude), exclude_defaults=True)

@@ -8,7 +8,7 @@ from runtime.builder.pruning.arms import NEED_EARLY_WEIGHTS
 from runtime.builder.study.preparation import PreparedModel, PreparedStudy
 from runtime.builder.study.recipe import PruningChoice, StudyArm
 from runtime.builder.study.row import Row, step_name
-from runtime.builder.study.step import Product, Source, Step
+from runtime.builder.study.step import Product, Source, Step, decided
 from runtime.builder.study.training_step import (
     PLAN_NAME,
     START_NAME,
@@ -116,7 +116,7 @@ class TrainingGraph:
         """The planning of a pruning, which all arms share."""
         name = step_name("plan", f"{self._prefix(model)}{pruning.name}/seed-{seed}")
         if name not in self._plans:
-            request = pruning.request(seed).model_dump(mode="json")
+            request = decided(pruning.request(seed))
             self._plans[name] = self._add(
                 Step(name, "plan", {"request": request}, {"checkpoint": whole})
             )
@@ -126,7 +126,7 @@ class TrainingGraph:
         self, model: PreparedModel, plan: TrainingPlan, keep_step: Optional[int]
     ) -> Dict[str, object]:
         return {
-            "plan": plan.model_dump(mode="json", exclude=PATHS),
+            "plan": decided(plan, PATHS),
             "pictures": model.pictures_sha256,
             "keep_step": keep_step,
         }

@@ -102,8 +102,10 @@ def _require_trained_by(plan: TrainingPlan, path: Path) -> None:
     ticket = None if plan.init is None else ticket_beside(plan.init)
     settings = plan.settings if ticket is None else settings_for(ticket.record.arm, plan.settings)
     followed = plan.model_copy(update={"settings": settings})
-    expected = (followed.model_dump(mode="json", exclude=PATHS), learnt.name, len(learnt))
-    if (card.plan, card.dataset, card.pictures) != expected:
+    paths = {name: getattr(plan, name) for name in PATHS}
+    # A card of before a setting existed does not name it, and means its default.
+    told = TrainingPlan.model_validate({**card.plan, **paths})
+    if (told, card.dataset, card.pictures) != (followed, learnt.name, len(learnt)):
         raise InvalidInput(
             f"{path} was trained by another plan or on other pictures than this step's",
             "Remove it, and the step is done anew",

@@ -84,3 +84,13 @@ def test_a_new_kind_of_step_makes_no_other_kind_stale(
     assert store.key(again["train-full-seed-1"]) == before
     monkeypatch.setitem(step_module.REVISIONS, "train", 2)
     assert store.key(training) != before
+
+
+def test_a_setting_that_is_added_later_makes_nothing_stale(tmp_path: Path) -> None:
+    steps = graph_of(prepared(write_study(tmp_path))).steps
+    request = steps["plan-half-seed-1"].parameters["request"]
+    # Of the request, what is not as it is by default: all others are as if they did not exist.
+    assert request == {"blocks": ["1", "2", "3", "4"], "seed": 1, "alignment": 1}
+    plan = steps["train-full-seed-1"].parameters["plan"]
+    assert "weight_decay" not in plan["settings"]
+    assert plan["settings"]["ema"] == 0.8

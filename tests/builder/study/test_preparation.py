@@ -38,7 +38,7 @@ def test_a_checkpoint_can_be_brought_along(tmp_path: Path) -> None:
     assert model.checkpoint is not None
     assert model.early is not None
     assert model.size == (64, 64)
-    assert model.steps == 6
+    assert model.plan_for(7).settings.seed == 7
 
 
 def test_early_weights_of_another_geometry(tmp_path: Path) -> None:
