@@ -32,7 +32,10 @@ LAYERS: Tuple[Tuple[str, ...], ...] = (
     ),
     ("config", "manifest", "geometry"),
     # Pictures and masks as bytes, artefacts on disk, numbers about the process and the device.
-    ("repository", "inspection", "metrics", "jetson", "kernels", "cuda"),
+    (
+        *("repository", "inspection", "metrics", "jetson", "kernels"),
+        *("cuda_api", "cuda_faults", "cuda_streams", "cuda"),
+    ),
     ("picture_header", "png", "codec", "masks", "formats", "result"),
     # What can be swapped, and the core that puts it together.
     ("sources", "preprocess", "postprocess", "backends"),

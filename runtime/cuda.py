@@ -1,0 +1,249 @@
+"""One GPU: its context, streams, events, memory and kernels, for one thread.
+
+The device's primary context is retained and pushed in the thread that enters `CudaDevice`; it is
+the context that TensorRT's libraries use too. Every call must come from that thread. What went
+wrong with a single call is told apart from an error that sticks, after which CUDA answers nothing
+until the process ends.
+"""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from contextlib import ExitStack, contextmanager, suppress
+from types import TracebackType
+from typing import Any, Dict, Final, Iterator, Optional, Tuple, Type
+
+import numpy as np
+
+from runtime import cuda_api
+from runtime.cuda_faults import CallFailed, DeviceLost, DeviceMemoryFull, WrongThread
+from runtime.cuda_streams import Event, Stream, Window
+from runtime.errors import EngineFailed, EngineRefused, RuntimeFault
+from runtime.kernels.binaries import code_for
+from runtime.kernels.launch import Launch
+
+# CU_STREAM_NON_BLOCKING, which pycuda has no name for: such a stream waits for no other.
+_NON_BLOCKING: Final = 1
+
+
+def pycuda_driver() -> cuda_api.Driver:
+    """Imports pycuda, which loads NVIDIA's driver.
+
+    Raises:
+        EngineRefused: it is not installed, or there is no driver.
+    """
+    try:
+        driver: Any = importlib.import_module("pycuda.driver")
+    except ImportError as error:
+        raise EngineRefused(
+            f"pycuda cannot be imported: {error}",
+            "Install it with `pip install 'swiftnet-runtime[tensorrt]'`; where it is installed the "
+            "driver is missing: in a container run with `--runtime nvidia` or `--gpus all`",
+        ) from error
+    return driver  # type: ignore[no-any-return]
+
+
+class CudaDevice:
+    """A GPU, held by the thread that enters the block; everything made of it ends with the block.
+
+    Args:
+        driver: `pycuda.driver`; None imports it.
+        ordinal: which GPU, in the driver's order.
+
+    Attributes:
+        name: as the driver gives it.
+        compute_capability: major and minor.
+        integrated: whether it shares the processor's memory, as on every Jetson.
+        lost: why nothing works any more; None while it does.
+    """
+
+    def __init__(self, driver: Optional[cuda_api.Driver] = None, ordinal: int = 0) -> None:
+        self.name = ""
+        self.compute_capability: Tuple[int, int] = (0, 0)
+        self.integrated = False
+        self.lost: Optional[DeviceLost] = None
+        self._given = driver
+        self._ordinal = ordinal
+        self._driver: Any = None
+        self._owner: Optional[int] = None
+        self._things = ExitStack()
+        self._allocations: Dict[int, Any] = {}
+        self._functions: Dict[str, cuda_api.Function] = {}
+        self._module: Any = None
+
+    def __enter__(self) -> CudaDevice:
+        """Retains the primary context, pushes it here and loads the kernels.
+
+        Raises:
+            EngineRefused: there is no GPU, or none that the kernels run on.
+        """
+        driver = self._driver = pycuda_driver() if self._given is None else self._given
+        try:
+            driver.init()
+            device = driver.Device(self._ordinal)
+            self.name = device.name()
+            major, minor = device.compute_capability()
+            self.compute_capability = (major, minor)
+            self.integrated = bool(device.get_attribute(driver.device_attribute.INTEGRATED))
+            code = code_for((major, minor))
+            context = device.retain_primary_context()
+            context.push()
+        except driver.Error as error:
+            raise EngineRefused(
+                f"CUDA does not start on GPU {self._ordinal}: {error}",
+                "`runtime doctor` says what is missing; a container needs `--runtime nvidia` or "
+                "`--gpus all`",
+            ) from error
+        self._owner = threading.get_ident()
+        self._things.callback(self._let_go, context)
+        try:
+            with self.calling(f"load {code.name}"):
+                self._module = driver.module_from_buffer(code.content)
+        except RuntimeFault:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        # Before the context goes: pycuda destroys what is still referred to under it.
+        self._functions.clear()
+        self._module = None
+        try:
+            for address in list(self._allocations):
+                self._free(address)
+        finally:
+            self._things.close()
+            self._owner = None
+
+    def _let_go(self, context: cuda_api.Context) -> None:
+        # pycuda ends the process when a thread ends with a context pushed.
+        with self._quiet_if_lost():
+            context.pop()
+        with self._quiet_if_lost():
+            context.detach()
+
+    @contextmanager
+    def calling(self, what: str) -> Iterator[Any]:
+        """Gives the driver for calls that do `what`; its errors become ours.
+
+        Raises:
+            WrongThread: this thread does not own the device.
+            DeviceLost: the context is broken, by this call or an earlier one.
+            DeviceMemoryFull: there is not enough memory.
+            CallFailed: CUDA refused; the device goes on working.
+        """
+        self._require_owner()
+        if self.lost is not None:
+            raise DeviceLost(self.lost.problem, self.lost.cure) from self.lost
+        try:
+            yield self._driver
+        except self._driver.MemoryError as error:
+            raise DeviceMemoryFull(
+                f"the GPU has not the memory to {what}: {error}",
+                "Stop the desktop and other programs that use the GPU, or serve a smaller engine",
+            ) from error
+        except self._driver.Error as error:
+            if self._answers():
+                raise CallFailed(
+                    f"CUDA could not {what}: {error}", "Try again; if it stays, report it"
+                ) from error
+            self.lost = DeviceLost(
+                f"the GPU is lost since CUDA tried to {what}: {error}",
+                "Restart the daemon; if it comes again look into `dmesg` for NVRM or nvgpu faults",
+            )
+            raise self.lost from error
+
+    def _answers(self) -> bool:
+        """Whether the context still works: an error that sticks comes back from every call."""
+        try:
+            self._driver.Context.synchronize()
+        except self._driver.Error:
+            return False
+        return True
+
+    def _require_owner(self) -> None:
+        if self._owner is None:
+            raise EngineFailed("the GPU is closed", "Use it inside its `with` block")
+        if threading.get_ident() != self._owner:
+            raise WrongThread(
+                f"thread {threading.current_thread().name!r} called a GPU of another thread",
+                "Hand the work to the device's own thread, see `backends.device_thread`",
+            )
+
+    @contextmanager
+    def _quiet_if_lost(self) -> Iterator[None]:
+        with suppress(*([self._driver.Error] if self.lost else [])):
+            yield
+
+    @property
+    def free_memory(self) -> int:
+        """Bytes that can still be taken; on an integrated GPU of the whole machine's."""
+        with self.calling("tell its free memory") as driver:
+            return int(driver.mem_get_info()[0])
+
+    def stream(self) -> Stream:
+        """A queue of its own, which waits for no other."""
+        with self.calling("make a stream") as driver:
+            return Stream(self, driver.Stream(_NON_BLOCKING))
+
+    def event(self, blocking: bool = True) -> Event:
+        """A mark with a time.
+
+        Args:
+            blocking: a thread that waits sleeps; else it spins, which answers sooner and takes a
+                core.
+        """
+        with self.calling("make an event") as driver:
+            flags = driver.event_flags
+            return Event(self, driver.Event(flags.BLOCKING_SYNC if blocking else flags.DEFAULT))
+
+    def memory(self, size: int) -> int:
+        """The address of `size` new bytes that the device alone reaches."""
+        with self.calling(f"take {size} bytes") as driver:
+            allocation = driver.mem_alloc(size)
+        self._allocations[int(allocation)] = allocation
+        return int(allocation)
+
+    def window(self, size: int) -> Window:
+        """New bytes that both sides reach: mapped on an integrated GPU, else staged."""
+        with self.calling(f"lock {size} bytes") as driver:
+            flags = driver.host_alloc_flags.DEVICEMAP if self.integrated else 0
+            array = driver.pagelocked_empty(size, np.uint8, mem_flags=flags)
+        self._allocations[array.ctypes.data] = array.base
+        if not self.integrated:
+            return Window(self, array, self.memory(size), staged=True)
+        with self.calling("map memory"):
+            return Window(self, array, int(array.base.get_device_pointer()), staged=False)
+
+    def release(self, window: Window) -> None:
+        """Gives a window back before the block ends; nobody may use it any more."""
+        with self.calling("free memory"):
+            self._free(window.array.ctypes.data)
+            if window.staged:
+                self._free(window.address)
+
+    def _free(self, address: int) -> None:
+        with self._quiet_if_lost():
+            self._allocations.pop(address).free()
+
+    def launch(self, launch: Launch, stream: Stream) -> None:
+        """Queues a kernel."""
+        with self.calling(f"launch {launch.kernel}"):
+            function = self._functions.get(launch.kernel)
+            if function is None:
+                function = self._functions[launch.kernel] = self._module.get_function(launch.kernel)
+                function.prepare([f"{len(launch.parameters)}s"])
+            function.prepared_async_call(
+                launch.grid, launch.block, stream.handle, launch.parameters
+            )
+
+    def fill(self, address: int, word: int, words: int, stream: Stream) -> None:
+        """Queues the setting of `words` words of 32 bits to one value."""
+        with self.calling("fill memory") as driver:
+            driver.memset_d32_async(address, word, words, stream.handle)
