@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -69,7 +70,8 @@ class BlameReport(BaseModel):
         pictures: of the evaluation.
         images: pictures whose pixels were followed; falls are of all of them.
         classes: by fall, the largest first.
-        layers: by the noise each makes alone, the worst first, with the logits' SQNR in dB.
+        layers: those in INT8 by the noise each makes alone, the worst first, with the logits'
+            SQNR in dB.
         command: builds again with the worst layers in float.
     """
 
@@ -97,7 +99,10 @@ def blamed(
     exam = order.exams[lost.exam]
     pictures = TrialPictures.of_dataset(exam.pictures, RULE_PICTURES)
     before, after = planner.confusions(pictures)
-    sensitivity = planner.sensitivity(plan)
+    # Of all layers, so that what was measured holds however many are kept.
+    every = dataclasses.replace(plan, options=order.recipe.quantization.options())
+    sensitivity = planner.sensitivity(every)
+    ranked = [layer for layer in sensitivity.worst() if layer not in plan.options.keep_float]
     kept = order.recipe.quantization.keep_worst + BLAMED
     recipe = EngineFolder(order.out).recipe
     report = BlameReport(
@@ -105,7 +110,7 @@ def blamed(
         pictures=exam.choice.name,
         images=len(pictures.images),
         classes=fallen(lost.measured, lost.reference, before, after),
-        layers=tuple((layer, sensitivity.alone[layer].sqnr_db) for layer in sensitivity.worst()),
+        layers=tuple((layer, sensitivity.alone[layer].sqnr_db) for layer in ranked),
         command=f"runtime build-engine --recipe {recipe} --int8 --keep-float {kept}",
     )
     path = order.out / REPORT_NAME

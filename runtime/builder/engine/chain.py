@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Callable, Dict, Optional, Tuple
 
+import numpy as np
 import onnx
 
 from runtime.backends.trt_calibration_cache import cache_from_ranges
@@ -34,7 +35,7 @@ from runtime.builder.quantization.calibrate import (
     table_from_file,
     table_text,
 )
-from runtime.builder.quantization.quantize import int8_from_float
+from runtime.builder.quantization.quantize import int8_from_float, with_corrected_biases
 from runtime.errors import BuildFailed
 from runtime.manifest import Build, EngineManifest, Precision, manifest_text
 from runtime.repository import (
@@ -163,13 +164,13 @@ class _Chain:
         parts = [plan.table.graph_sha256, thresholds, plain_options(options)]
         parts += [self._planner.bias_images_sha256()] if corrected else []
         key = key_of(REVISIONS["quantize"], *parts)
+        corrections: Dict[str, np.ndarray] = {}
+        if corrected and not self._state.is_done("quantize", key):
+            corrections = self._planner.corrections(plan)
 
         def make() -> onnx.ModelProto:
-            model = self._float_model()
-            if not corrected:
-                return int8_from_float(model, thresholds, options)
-            corrections = self._planner.corrections(plan)
-            return int8_from_float(model, thresholds, options, corrections=corrections)
+            twin = int8_from_float(self._float_model(), thresholds, options)
+            return with_corrected_biases(twin, corrections)
 
         self._artefact("quantize", INT8_MODEL, key, make)
 

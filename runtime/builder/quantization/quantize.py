@@ -7,7 +7,7 @@ per activation, one per output channel of a weight, biases in float.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union
+from typing import Any, Dict, Iterable, List, Mapping, Sequence, Union
 
 import numpy as np
 import onnx
@@ -32,7 +32,6 @@ def int8_from_float(
     thresholds: Mapping[str, float],
     options: QuantizationOptions,
     plain: bool = False,
-    corrections: Optional[Mapping[str, np.ndarray]] = None,
 ) -> onnx.ModelProto:
     """Writes the quantized twin of a float model.
 
@@ -42,7 +41,6 @@ def int8_from_float(
         options: which operations take part.
         plain: keep float weights in front of a QuantizeLinear, for runtimes that want to see
             both; the levels of a pyramid then share nothing and the file is a dozen times as large.
-        corrections: by convolution, (out,) float32 to add to its bias; see bias.py.
 
     Raises:
         BuildFailed: a tensor to be quantized has no threshold.
@@ -59,9 +57,26 @@ def int8_from_float(
             else:
                 suffix = "" if number == 1 else f"_{number}"
                 twin.share_weights(f"{module}.weight.int8{suffix}", weight)
-    for convolution, correction in (corrections or {}).items():
-        twin.correct_bias(convolution, correction)
     return twin.model()
+
+
+def with_corrected_biases(
+    twin: onnx.ModelProto, corrections: Mapping[str, np.ndarray]
+) -> onnx.ModelProto:
+    """The same INT8 twin with something added to the biases of some convolutions.
+
+    Args:
+        twin: it is not changed.
+        corrections: by convolution, (out,) float32; see bias.py.
+    """
+    corrected = onnx.ModelProto()
+    corrected.CopyFrom(twin)
+    biases = {n.input[_BIAS]: n.name for n in twin.graph.node if n.name in corrections}
+    for tensor in corrected.graph.initializer:
+        if tensor.name in biases:
+            bias = numpy_helper.to_array(tensor) + corrections[biases[tensor.name]]
+            tensor.CopyFrom(numpy_helper.from_array(bias, tensor.name))
+    return corrected
 
 
 def dequantized_weights(wiring: Wiring, options: QuantizationOptions) -> Dict[str, np.ndarray]:
@@ -106,8 +121,6 @@ class _Twin:
         self._wiring = wiring
         self._edges = set(placement.edges)
         self._float_weight = {node.name: node.input[_WEIGHT] for node in wiring.of_type("Conv")}
-        self._float_bias = {node.name: node.input[_BIAS] for node in wiring.of_type("Conv")}
-        self._biases: Dict[str, str] = {}
         self._pairs: Dict[str, List[onnx.NodeProto]] = {}
         self._weights: Dict[str, List[onnx.NodeProto]] = {}
         self._constants: Dict[str, onnx.TensorProto] = {}
@@ -143,13 +156,6 @@ class _Twin:
                 _node("DequantizeLinear", [quantized, *parameters], output, axis=0),
             ]
 
-    def correct_bias(self, convolution: str, correction: np.ndarray) -> None:
-        """A bias of its own in place of the float master's."""
-        stored = self._float_bias[convolution]
-        bias = self._wiring.constant(stored)
-        corrected = np.asarray(bias, np.float32) + correction
-        self._biases[convolution] = self._constant(f"{stored}.corrected", corrected)
-
     def model(self) -> onnx.ModelProto:
         """The finished twin."""
         twin = _without_graph(self._source)
@@ -180,8 +186,6 @@ class _Twin:
                 rewired.input[position] = _dequantized(tensor)
         if node.name in self._weights:
             rewired.input[_WEIGHT] = _dequantized(f"{node.name}.weight")
-        if node.name in self._biases:
-            rewired.input[_BIAS] = self._biases[node.name]
         return rewired
 
     def _per_channel(self, convolution: str, scales: np.ndarray) -> List[str]:
