@@ -93,7 +93,8 @@ def test_biases_are_corrected_where_the_recipe_says_so(copy: Path) -> None:
     assert listener.ran == ["correct biases", "quantize", "halve int8", "examine"]
     name = "logits.conv.bias"
     before, after = (_constant(copy, file, name) for file in (FLOAT_MODEL, INT8_MODEL))
-    assert 0 < np.abs(after - before).max() < 0.1 * np.abs(before).max()
+    # How much is right is tested with the corrections themselves.
+    assert (after != before).all()
 
 
 def _constant(home: Path, file: str, name: str) -> np.ndarray:
