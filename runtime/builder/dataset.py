@@ -101,6 +101,12 @@ class SegmentationDataset:
             )
         return replace(self, pictures=matching)
 
+    def spread(self, most: int) -> SegmentationDataset:
+        """At most so many of the pictures, evenly spread, in their order."""
+        count = min(most, len(self))
+        chosen = tuple(self.pictures[index * len(self) // count] for index in range(count))
+        return replace(self, pictures=chosen)
+
     def hold_out(self, pattern: str) -> Tuple[SegmentationDataset, SegmentationDataset]:
         """The pictures whose name does not match a shell pattern, and those whose name does.
 

@@ -72,7 +72,7 @@ def run_evaluate(examination: Examination, out: Optional[Path]) -> EvaluationRep
 def _model(examination: Examination, dataset: SegmentationDataset) -> Iterator[Predictor]:
     checkpoint = load_checkpoint(examination.subject)
     card = card_of(checkpoint)
-    _require_same_classes(card.classes.to_classes(), dataset)
+    require_same_classes(card.classes.to_classes(), dataset)
     with joined(examination.device) as place:
         yield ModelPredictor(checkpoint.model.to(place.device), card.input, place.device)
 
@@ -81,7 +81,7 @@ def _model(examination: Examination, dataset: SegmentationDataset) -> Iterator[P
 def _engine(examination: Examination, dataset: SegmentationDataset) -> Iterator[Predictor]:
     folder = EngineFolder(examination.subject)
     manifest = folder.manifest
-    _require_same_classes(manifest.classes.to_classes(), dataset)
+    require_same_classes(manifest.classes.to_classes(), dataset)
     build = choose_build(folder, this_machine(), examination.precision)
     with open_engine(manifest, build, folder.verified(build), mode="latency") as engine:
         segmenter = Segmenter(manifest, engine.slots[0])
@@ -93,7 +93,12 @@ def _engine(examination: Examination, dataset: SegmentationDataset) -> Iterator[
         yield predict
 
 
-def _require_same_classes(known: Classes, dataset: SegmentationDataset) -> None:
+def require_same_classes(known: Classes, dataset: SegmentationDataset) -> None:
+    """Refuses a dataset whose classes are not those that a model knows.
+
+    Raises:
+        InvalidInput: names or order differ.
+    """
     if known.names != dataset.classes.names:
         raise InvalidInput(
             f"the model knows the classes {', '.join(known.names)} but {dataset.name!r} has "

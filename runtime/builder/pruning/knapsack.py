@@ -15,7 +15,7 @@ from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 
-STEPS = 2000
+STEPS = 20_000
 """Of the target; what an option saves is rounded down to whole ones, so the target is reached."""
 
 
@@ -55,24 +55,34 @@ def cheapest(groups: Sequence[Sequence[Option]], target: float) -> Optional[Tupl
         choice = np.full(STEPS + 1, -1)
         origin = np.full(STEPS + 1, -1)
         for number, option in enumerate(options):
-            reached = np.minimum(np.arange(STEPS + 1) + _steps(option.saved, step), STEPS)
-            losses = least + option.lost
-            # Several sums end at the last step: the cheapest of them counts.
-            for source in np.flatnonzero(np.isfinite(losses)):
-                end = reached[source]
-                if losses[source] < after[end]:
-                    after[end], choice[end], origin[end] = losses[source], number, source
+            losses, sources = _moved(least, min(_steps(option.saved, step), STEPS))
+            better = losses + option.lost < after
+            after[better] = losses[better] + option.lost
+            choice[better], origin[better] = number, sources[better]
         least = after
         chosen.append(choice)
         before.append(origin)
     if not math.isfinite(least[STEPS]):
-        return None
+        # Rounded down, the most that can be saved may stay a step below a target that it reaches.
+        most = tuple(max(options, key=lambda each: (each.saved, -each.lost)) for options in groups)
+        return most if sum(option.saved for option in most) >= target else None
     picked: List[Option] = []
     state = STEPS
     for options, choice, origin in zip(reversed(groups), reversed(chosen), reversed(before)):
         picked.append(options[int(choice[state])])
         state = int(origin[state])
     return tuple(reversed(picked))
+
+
+def _moved(least: np.ndarray, steps: int) -> Tuple[np.ndarray, np.ndarray]:
+    """The losses when so many more steps are saved, and the state that each of them comes from."""
+    sources = np.arange(STEPS + 1) - steps
+    losses = np.full(STEPS + 1, np.inf)
+    losses[steps:] = least[: STEPS + 1 - steps]
+    # Everything beyond the last step ends there: the cheapest of it counts.
+    sources[STEPS] = STEPS - steps + int(np.argmin(least[STEPS - steps :]))
+    losses[STEPS] = least[sources[STEPS]]
+    return losses, sources
 
 
 def _steps(saved: float, step: float) -> int:
