@@ -12,7 +12,7 @@ import importlib
 import threading
 from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
-from typing import Any, Dict, Final, Iterator, Optional, Tuple, Type
+from typing import Any, Dict, Final, Iterator, List, Optional, Tuple, Type, TypeVar, Union
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from runtime.cuda_streams import Event, Stream, Window
 from runtime.errors import EngineFailed, EngineRefused, RuntimeFault
 from runtime.kernels.binaries import code_for
 from runtime.kernels.launch import Launch
+
+Handed = TypeVar("Handed", Stream, Event)
 
 # CU_STREAM_NON_BLOCKING, which pycuda has no name for: such a stream waits for no other.
 _NON_BLOCKING: Final = 1
@@ -69,6 +71,7 @@ class CudaDevice:
         self._owner: Optional[int] = None
         self._things = ExitStack()
         self._allocations: Dict[int, Any] = {}
+        self._handed: List[Union[Stream, Event]] = []
         self._functions: Dict[str, cuda_api.Function] = {}
         self._module: Any = None
 
@@ -111,7 +114,11 @@ class CudaDevice:
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:
-        # Before the context goes: pycuda destroys what is still referred to under it.
+        # Before the context goes, whoever still holds them: pycuda destroys what is referred to
+        # no more under the context, and only in its thread.
+        for thing in self._handed:
+            thing.let_go()
+        self._handed.clear()
         self._functions.clear()
         self._module = None
         try:
@@ -159,6 +166,15 @@ class CudaDevice:
             )
             raise self.lost from error
 
+    def require_answer(self, what: str) -> None:
+        """Finds out whether the device still works after another library could not do `what`.
+
+        Raises:
+            DeviceLost: it does not.
+        """
+        with self.calling(what) as driver:
+            driver.Context.synchronize()
+
     def _answers(self) -> bool:
         """Whether the context still works: an error that sticks comes back from every call."""
         try:
@@ -190,7 +206,7 @@ class CudaDevice:
     def stream(self) -> Stream:
         """A queue of its own, which waits for no other."""
         with self.calling("make a stream") as driver:
-            return Stream(self, driver.Stream(_NON_BLOCKING))
+            return self._handed_out(Stream(self, driver.Stream(_NON_BLOCKING)))
 
     def event(self, blocking: bool = True) -> Event:
         """A mark with a time.
@@ -201,7 +217,12 @@ class CudaDevice:
         """
         with self.calling("make an event") as driver:
             flags = driver.event_flags
-            return Event(self, driver.Event(flags.BLOCKING_SYNC if blocking else flags.DEFAULT))
+            made = driver.Event(flags.BLOCKING_SYNC if blocking else flags.DEFAULT)
+            return self._handed_out(Event(self, made))
+
+    def _handed_out(self, thing: Handed) -> Handed:
+        self._handed.append(thing)
+        return thing
 
     def memory(self, size: int) -> int:
         """The address of `size` new bytes that the device alone reaches."""
@@ -210,16 +231,29 @@ class CudaDevice:
         self._allocations[int(allocation)] = allocation
         return int(allocation)
 
-    def window(self, size: int) -> Window:
-        """New bytes that both sides reach: mapped on an integrated GPU, else staged."""
+    def window(self, size: int, staged: bool = False) -> Window:
+        """New bytes that both sides reach: mapped on an integrated GPU, else staged.
+
+        Args:
+            size: bytes.
+            staged: also on an integrated GPU, for what kernels add to again and again.
+        """
+        staged = staged or not self.integrated
         with self.calling(f"lock {size} bytes") as driver:
-            flags = driver.host_alloc_flags.DEVICEMAP if self.integrated else 0
+            flags = 0 if staged else driver.host_alloc_flags.DEVICEMAP
             array = driver.pagelocked_empty(size, np.uint8, mem_flags=flags)
         self._allocations[array.ctypes.data] = array.base
-        if not self.integrated:
+        if staged:
             return Window(self, array, self.memory(size), staged=True)
         with self.calling("map memory"):
             return Window(self, array, int(array.base.get_device_pointer()), staged=False)
+
+    def mirror(self, address: int, size: int) -> Window:
+        """Host memory for what lies at an address of the device already."""
+        with self.calling(f"lock {size} bytes") as driver:
+            array = driver.pagelocked_empty(size, np.uint8)
+        self._allocations[array.ctypes.data] = array.base
+        return Window(self, array, address, staged=True)
 
     def release(self, window: Window) -> None:
         """Gives a window back before the block ends; nobody may use it any more."""

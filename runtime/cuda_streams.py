@@ -24,6 +24,10 @@ class Stream:
         self._device = device
         self.handle = stream
 
+    def let_go(self) -> None:
+        """Ends it; it cannot be used any more."""
+        del self.handle
+
     @property
     def number(self) -> int:
         """What other libraries know it by."""
@@ -46,6 +50,10 @@ class Event:
     def __init__(self, device: Caller, event: cuda_api.Event) -> None:
         self._device = device
         self.handle = event
+
+    def let_go(self) -> None:
+        """Ends it; it cannot be used any more."""
+        del self.handle
 
     def record(self, stream: Stream) -> None:
         """Puts the mark behind what is queued."""

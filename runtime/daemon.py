@@ -35,7 +35,7 @@ from runtime.machine import Machine
 from runtime.metrics import Metrics
 from runtime.png import ids_from_png
 from runtime.repository import EngineFolder, choose_build
-from runtime.segmenter import Segmenter
+from runtime.segmenter import Segmenter, segmenters_of
 from runtime.signals import StopSignals
 from runtime.stream import Stream
 from runtime.worker import Worker
@@ -98,7 +98,7 @@ class Daemon:
         manifest, mode = folder.manifest, settings.engine_mode
         artefact = folder.verified(build)
         engine = self._house.enter_context(open_engine(manifest, build, artefact, mode))
-        segmenters = [Segmenter(manifest, slot) for slot in engine.slots]
+        segmenters = segmenters_of(manifest, engine)
         warm_up(segmenters)
         worker = self._house.enter_context(
             Worker(segmenters, settings.queue_capacity, self._metrics, self._end)

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Optional, Sequence, Tuple, Type
+from typing import Mapping, Optional, Sequence, Tuple, Type
 
 import numpy as np
-from typing_extensions import Literal, Protocol
+from typing_extensions import Literal, Protocol, runtime_checkable
 
 from runtime.errors import EngineRefused
+from runtime.frame import Frame
 from runtime.manifest import Build, EngineManifest
 
 Mode = Literal["latency", "throughput"]
+MaskSize = Literal["frame", "model"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,45 @@ class Engine(Protocol):
     ) -> None: ...
 
 
+@dataclass(frozen=True)
+class Labelled:
+    """A frame's labels, before anybody asked what its classes mean.
+
+    Attributes:
+        labels: (height, width) uint8 class ids, of the frame's size or of its rectangle in the
+            model's input.
+        picture: (height, width, 3) uint8 BGR, the frame as the model saw it, without padding; a
+            view that is valid until the next frame goes the same way, and while the engine is open.
+        timings: seconds of each stage: preprocess, infer, postprocess.
+    """
+
+    labels: np.ndarray
+    picture: np.ndarray
+    timings: Mapping[str, float]
+
+
+@runtime_checkable
+class Lane(Protocol):
+    """The whole way of one frame at a time, from pixels to labels. Used by one thread at a time."""
+
+    def label(self, frame: Frame, size: MaskSize) -> Labelled:
+        """Labels every pixel.
+
+        Raises:
+            EngineFailed: the engine stopped computing.
+            RuntimeFault: this frame failed, the next may not.
+        """
+
+
+@runtime_checkable
+class BringsLanes(Protocol):
+    """An engine with a way of its own from frames to labels, such as a GPU that does all of it."""
+
+    @property
+    def lanes(self) -> Sequence[Lane]:
+        """As many frames as may be under way at once; none outside the `with` block."""
+
+
 def input_tensor(manifest: EngineManifest) -> TensorSpec:
     """What slots take: the picture at the model's size."""
     return TensorSpec("image", (manifest.input.height, manifest.input.width, 3), "uint8", "HWC")
@@ -113,7 +154,12 @@ def open_engine(
         from runtime.backends.openvino import OpenVinoEngine
 
         return OpenVinoEngine(manifest, build, artefact, mode)
-    raise EngineRefused(
-        f"{artefact.name} is a {build.backend} build, which this version does not run",
-        "Choose a build for openvino, or make one with `runtime build-engine`",
-    )
+    for needed, module in (("TensorRT", build.backend), ("pycuda", "pycuda")):
+        if find_spec(module) is None:
+            raise EngineRefused(
+                f"{artefact.name} needs {needed}, which is not installed",
+                "JetPack brings TensorRT; `pip install 'swiftnet-runtime[tensorrt]'` brings pycuda",
+            )
+    from runtime.backends.tensorrt import TensorRtEngine
+
+    return TensorRtEngine(manifest, build, artefact, mode)

@@ -31,6 +31,8 @@ SWITCHES: Dict[str, Tuple[Tuple[str, str], ...]] = {
         ("IProgressMonitor", "step_complete"),
         ("IProgressMonitor", "phase_finish"),
     ),
+    "memory_size": (("ICudaEngine", "device_memory_size"),),
+    "memory_size_v2": (("ICudaEngine", "device_memory_size_v2"),),
     "ahead_of_time": (
         ("IBuilderConfig", "num_compute_capabilities"),
         ("IBuilderConfig", "set_compute_capability"),
@@ -53,6 +55,8 @@ class Capabilities:
         node_names: a parser's error names its node.
         optimization_level: a build may trade its time for speed (8.6 and later).
         progress: a build can be followed and cancelled (9.1 and later).
+        memory_size: an engine tells its scratch memory (8.5 to 10).
+        memory_size_v2: it tells it under another name (10.1 and later).
         ahead_of_time: builds for GPUs that are not here (TensorRT-RTX).
     """
 
@@ -65,6 +69,8 @@ class Capabilities:
     node_names: bool
     optimization_level: bool
     progress: bool
+    memory_size: bool
+    memory_size_v2: bool
     ahead_of_time: bool
 
     @property

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence
+from typing import List, Optional, Sequence, Tuple
 
 from runtime.backends.trt_symptoms import FAILURES, NOTICES, Explanation, Symptom
-from runtime.errors import BuildFailed
+from runtime.errors import BuildFailed, EngineFailed, EngineRefused
 
 _QUOTED_LINES = 4
 _QUOTED_LENGTH = 300
@@ -36,14 +36,30 @@ def build_failed(problem: str, lines: Sequence[str], cure: str) -> BuildFailed:
         lines: warnings and errors of the log's tail, the latest last.
         cure: for messages that no row of the table explains.
     """
+    told, cures = _told(problem, lines, cure, aside=True)
+    return BuildFailed(told, cures)
+
+
+def engine_refused(problem: str, lines: Sequence[str], cure: str) -> EngineRefused:
+    """The fault of a plan that cannot be made to run; arguments as `build_failed`."""
+    return EngineRefused(*_told(problem, lines, cure))
+
+
+def engine_failed(problem: str, lines: Sequence[str]) -> EngineFailed:
+    """The fault of a plan that ran and stopped; arguments as `build_failed`."""
+    return EngineFailed(*_told(problem, lines, "Restart the daemon; if it stays, rebuild the plan"))
+
+
+def _told(problem: str, lines: Sequence[str], cure: str, aside: bool = False) -> Tuple[str, str]:
+    """Problem and cure, explained by the table where it knows the log's lines."""
     explanation = explanation_of(lines)
-    notices = notices_in(lines)
+    notices = notices_in(lines) if aside else []
     meaning = "" if explanation is None else f": {explanation.meaning}"
-    aside = "".join(f"; {notice.meaning}" for notice in notices)
+    besides = "".join(f"; {notice.meaning}" for notice in notices)
     cures = [explanation.cure if explanation else cure, *(notice.cure for notice in notices)]
     quoted = " / ".join(_quotable(lines))
     said = f" (TensorRT said: {quoted})" if quoted else " (TensorRT gave no reason)"
-    return BuildFailed(problem + meaning + aside + said, ". ".join(dict.fromkeys(cures)))
+    return problem + meaning + besides + said, ". ".join(dict.fromkeys(cures))
 
 
 def _quotable(lines: Sequence[str]) -> List[str]:

@@ -58,7 +58,7 @@ def run(arguments: Namespace) -> None:
     from runtime.offline import OfflineOptions, segment_path
     from runtime.offline.progress import console_progress
     from runtime.repository import EngineFolder, choose_build
-    from runtime.segmenter import Segmenter
+    from runtime.segmenter import segmenters_of
 
     encode = EncodeOptions(opacity=arguments.opacity, quality=arguments.quality)
     options = OfflineOptions(encode, arguments.label_maps, arguments.overwrite)
@@ -66,7 +66,7 @@ def run(arguments: Namespace) -> None:
     build = choose_build(folder, this_machine(), arguments.precision)
     manifest, artefact = folder.manifest, folder.verified(build)
     with open_engine(manifest, build, artefact) as engine, console_progress() as progress:
-        segmenters = [Segmenter(manifest, slot) for slot in engine.slots]
+        segmenters = segmenters_of(manifest, engine)
         report = segment_path(
             arguments.source, arguments.output, segmenters, build, options, progress
         )

@@ -1,0 +1,194 @@
+"""TensorRT and TensorRT-RTX: one device thread, one plan, lanes that take frames over the GPU.
+
+The one slot keeps to the contract of all engines, with the resized picture in and logits out. The
+lanes are the fast way: see `device_lane`.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Optional, Sequence, Type
+
+import numpy as np
+
+from runtime import cuda_api
+from runtime.backends import Mode, TensorSpec, input_tensor, output_tensor
+from runtime.backends.device_lane import DeviceLane, Way
+from runtime.backends.device_thread import DeviceThread
+from runtime.backends.plan import tensorrt_module
+from runtime.backends.trt_api import TensorRT
+from runtime.backends.trt_execution import LoadedPlan
+from runtime.backends.trt_layer_times import LayerTimes, profiler_for
+from runtime.cuda import CudaDevice
+from runtime.cuda_streams import Stream
+from runtime.errors import BuildFailed, EngineFailed, EngineRefused
+from runtime.manifest import Build, EngineManifest
+from runtime.postprocess.cuda import TALLY_BYTES
+from runtime.preprocess.cuda import DeviceFrame, preprocess_launch
+
+LANES: Final = {"latency": 1, "throughput": 3}
+"""Frames under way at once: one is copied in, one computed, one encoded."""
+
+
+class TensorRtEngine:
+    """A plan on the first GPU; nothing is loaded before the `with` block.
+
+    Args:
+        manifest: geometry, normalisation and classes.
+        build: the plan's; its backend says which module runs it.
+        artefact: the plan; its hash was checked by the caller.
+        mode: "latency" takes one frame at a time, "throughput" three.
+        blocking: whether waiting for the device sleeps; else it takes a core and answers sooner.
+
+    Attributes:
+        slots: the engine alone, from picture to logits.
+        lanes: the whole way on the device, from frame to labels.
+    """
+
+    def __init__(
+        self,
+        manifest: EngineManifest,
+        build: Build,
+        artefact: Path,
+        mode: Mode = "throughput",
+        blocking: bool = True,
+    ) -> None:
+        self.input: TensorSpec = input_tensor(manifest)
+        self.output: TensorSpec = output_tensor(manifest)
+        self.slots: Sequence[TensorRtSlot] = ()
+        self.lanes: Sequence[DeviceLane] = ()
+        self._manifest = manifest
+        self._build = build
+        self._artefact = artefact
+        self._mode: Mode = mode
+        self._blocking = blocking
+        self._things = ExitStack()
+        self._trt: Optional[TensorRT] = None
+        self._driver: Optional[cuda_api.Driver] = None
+
+    def on(self, trt: TensorRT, driver: cuda_api.Driver) -> TensorRtEngine:
+        """Lets it use these modules rather than import them."""
+        self._trt, self._driver = trt, driver
+        return self
+
+    def __enter__(self) -> TensorRtEngine:
+        """Takes the GPU, loads the plan and makes every buffer.
+
+        Raises:
+            EngineRefused: a library or the GPU is missing, the plan is foreign or broken, or the
+                memory does not suffice.
+        """
+        trt = self._module()
+        self._require_version(trt)
+        with ExitStack() as things:
+            thread = things.enter_context(DeviceThread(CudaDevice(self._driver)))
+            plan = LoadedPlan(
+                trt, thread.device, self._artefact.read_bytes(), self._manifest, self._reserve
+            )
+            thread.call(plan.__enter__)
+            things.callback(thread.call, lambda: plan.__exit__(None, None, None))
+            upload, compute = (thread.call(thread.device.stream) for _ in range(2))
+            way = Way(thread, plan, self._manifest, upload, compute, self._blocking)
+            slot = TensorRtSlot(way)
+            self.lanes = tuple(DeviceLane(way) for _ in range(LANES[self._mode]))
+            self.slots = (slot,)
+            self._things = things.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.slots, self.lanes = (), ()
+        self._things.__exit__(kind, error, trace)
+
+    def layer_times(self, passes: int = 100) -> str:
+        """Runs the engine alone and returns the JSON that `trtexec --exportProfile` writes.
+
+        Raises:
+            EngineFailed: the engine is closed, or stopped computing.
+        """
+        if not self.slots:
+            raise EngineFailed("the engine is closed", "Run it inside its `with` block")
+        slot, times = self.slots[0], LayerTimes()
+        slot.run()
+        slot.report_to(profiler_for(self._module(), times))
+        for _ in range(passes):
+            slot.run()
+        slot.report_to(None)
+        return times.as_json()
+
+    @property
+    def _reserve(self) -> int:
+        """Bytes of the lanes' and the slot's buffers, frames taken to be of the model's size."""
+        spec = self._manifest.input
+        of_a_lane = (3 + 1 + 3 + 1) * spec.height * spec.width + TALLY_BYTES
+        of_the_slot = 3 * spec.height * spec.width + 4 * int(np.prod(self.output.shape))
+        return LANES[self._mode] * of_a_lane + of_the_slot
+
+    def _module(self) -> TensorRT:
+        if self._trt is not None:
+            return self._trt
+        rtx = self._build.backend == "tensorrt_rtx"
+        try:
+            self._trt = tensorrt_module("tensorrt_rtx" if rtx else "tensorrt")
+        except BuildFailed as fault:
+            raise EngineRefused(fault.problem, fault.cure) from fault
+        return self._trt
+
+    def _require_version(self, trt: TensorRT) -> None:
+        # Before anything is deserialised: TensorRT does not always refuse politely.
+        if self._build.backend_version != trt.__version__:
+            raise EngineRefused(
+                f"{self._artefact.name} is for {self._build.backend} "
+                f"{self._build.backend_version}, here is {trt.__version__}",
+                "Build it here with `runtime build-engine --tensorrt`",
+            )
+
+
+class TensorRtSlot:
+    """The engine alone, from picture to logits, each run waited for; see `backends.Slot`."""
+
+    def __init__(self, way: Way) -> None:
+        spec, grid = way.manifest.input, way.manifest.output
+        classes = len(way.manifest.classes.names)
+        self.output: np.ndarray = np.zeros((grid.height, grid.width, classes), np.float32)
+        self._way = way
+        device, call = way.device, way.thread.call
+        self.input: np.ndarray = np.zeros((spec.height, spec.width, 3), np.uint8)
+        self._given = call(lambda: device.window(self.input.size))
+        self._taken = call(lambda: device.mirror(way.plan.logits.address, way.plan.logits_bytes))
+
+    def run(self) -> None:
+        """Computes on the device's thread, from the input to the logits."""
+        self._way.thread.call(self._run)
+        self.output[...] = self._read()
+
+    def report_to(self, profiler: Optional[object]) -> None:
+        """Lets TensorRT report layers' times to a profiler, or to none."""
+        self._way.thread.call(lambda: self._way.plan.use_profiler(profiler))
+
+    def _run(self) -> None:
+        way, height, width = self._way, *self.input.shape[:2]
+        stream: Stream = way.compute
+        source = DeviceFrame("bgr", height, width, self._given.address, 3 * width)
+        self._given.array[:] = self.input.reshape(-1)
+        self._given.to_device(self._given.array.size, stream)
+        way.device.launch(preprocess_launch(source, way.plan.input, way.manifest.input), stream)
+        way.plan.enqueue(stream)
+        self._taken.to_host(self._taken.array.size, stream)
+        stream.finish()
+
+    def _read(self) -> np.ndarray:
+        """(grid height, grid width, classes), however the plan laid them out."""
+        logits = self._way.plan.logits
+        values = self._taken.array.view(logits.element)
+        if logits.layout == "HWC":
+            samples: np.ndarray = values.reshape(logits.height, logits.width, -1)
+            return samples[..., : logits.classes]
+        planes: np.ndarray = values.reshape(logits.classes, logits.height, logits.width)
+        return planes.transpose(1, 2, 0)
