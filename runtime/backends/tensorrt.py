@@ -188,7 +188,7 @@ class TensorRtSlot:
         logits = self._way.plan.logits
         values = self._taken.array.view(logits.element)
         if logits.layout == "HWC":
-            samples: np.ndarray = values.reshape(logits.height, logits.width, -1)
-            return samples[..., : logits.classes]
-        planes: np.ndarray = values.reshape(logits.classes, logits.height, logits.width)
-        return planes.transpose(1, 2, 0)
+            shape = (logits.height, logits.width, -1)
+            return np.asarray(values.reshape(shape)[..., : logits.classes])
+        planes = values.reshape(logits.classes, logits.height, logits.width)
+        return np.asarray(planes.transpose(1, 2, 0))

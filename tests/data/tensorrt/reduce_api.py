@@ -34,6 +34,7 @@ CLASSES = (
     "ILayer",
     "INetworkDefinition",
     "IOptimizationProfile",
+    "IProfiler",
     "IProgressMonitor",
     "IResizeLayer",
     "ITensor",
@@ -47,6 +48,7 @@ CLASSES = (
     "ProfilingVerbosity",
     "Runtime",
     "Severity",
+    "TensorFormat",
     "TensorIOMode",
     "TensorLocation",
 )

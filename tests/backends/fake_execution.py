@@ -1,0 +1,194 @@
+"""TensorRT's execution as it is documented, on the host's stand-in for a GPU.
+
+Its one network compares colours as `backends.fake` does, but on the normalised planar input and
+with planar logits, so masks through it can be worked out by the references.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Dict, Optional, Tuple
+
+import numpy as np
+
+from runtime.manifest import EngineManifest
+from tests.backends.fake_network import Named
+from tests.backends.fake_tensorrt import FakeTensorRT
+from tests.fake_cuda import FakeDriver
+
+PLAN = b"a plan"
+TYPES = {"FLOAT": np.float32, "HALF": np.float16, "INT8": np.int8}
+
+
+def logits_of(planar: np.ndarray, manifest: EngineManifest) -> np.ndarray:
+    """(3, height, width) normalised input to (classes, grid height, grid width) float32."""
+    spec, grid = manifest.input, manifest.output
+    rows, columns = (
+        (2 * np.arange(cells) + 1) * pixels // (2 * cells)
+        for cells, pixels in ((grid.height, spec.height), (grid.width, spec.width))
+    )
+    seen = planar.astype(np.float32)[:, rows][:, :, columns].transpose(1, 2, 0)
+    colours = seen * np.array(spec.std, np.float32) + np.array(spec.mean, np.float32)
+    palette = np.array(manifest.classes.palette, np.float32)
+    distance: np.ndarray = ((colours[:, :, None] - palette) / 255) ** 2
+    return -distance.sum(axis=-1).transpose(2, 0, 1)
+
+
+@dataclass
+class Behaviour:
+    """What the plan and TensorRT do.
+
+    Attributes:
+        types: of input and output.
+        layout: of the output; HWC8 pads its classes to 8.
+        batch: the input's, -1 for open.
+        shapes: replaces what a tensor's shape is, by name.
+        extra: further tensors, by name their mode.
+        scratch: bytes that an execution context takes.
+        loads: whether the plan can be deserialised; else `says` is logged.
+        prepares: whether it gets an execution context.
+        runs: whether it is enqueued.
+        says: logged where something does not go well.
+        poison: fills the logits with this.
+    """
+
+    types: Tuple[str, str] = ("FLOAT", "FLOAT")
+    layout: str = "LINEAR"
+    batch: int = 1
+    shapes: Dict[str, Tuple[int, ...]] = field(default_factory=dict)
+    extra: Dict[str, str] = field(default_factory=dict)
+    scratch: int = 1 << 20
+    loads: bool = True
+    prepares: bool = True
+    runs: bool = True
+    says: str = ""
+    poison: Optional[float] = None
+
+
+class FakeExecution(FakeTensorRT):
+    """The module, of a machine whose GPU is a `FakeDriver`'s."""
+
+    def __init__(
+        self,
+        driver: FakeDriver,
+        manifest: EngineManifest,
+        release: str = "10.3",
+        behaviour: Optional[Behaviour] = None,
+    ) -> None:
+        super().__init__(release)
+        self.driver, self.manifest = driver, manifest
+        self.does = behaviour or Behaviour()
+        self.contexts = self.deserialised = 0
+        self.IProfiler = type("IProfiler", (), {})
+        self.Runtime = self._execution_runtime
+
+    def _execution_runtime(self, logger: Any) -> Any:
+        self.logger = logger
+        return self.show("Runtime", ExecutionRuntime(self))
+
+
+class ExecutionRuntime:
+    def __init__(self, trt: FakeExecution) -> None:
+        self.trt = trt
+
+    def deserialize_cuda_engine(self, serialized: bytes) -> Any:
+        self.trt.driver.check("deserialize")
+        self.trt.deserialised += 1
+        if serialized != PLAN or not self.trt.does.loads:
+            self.trt.say("ERROR", self.trt.does.says or "Magic tag does not match")
+            return None
+        return self.trt.show("ICudaEngine", PlanEngine(self.trt))
+
+
+class PlanEngine:
+    def __init__(self, trt: FakeExecution) -> None:
+        self.trt = trt
+        spec, grid, does = trt.manifest.input, trt.manifest.output, trt.does
+        classes = len(trt.manifest.classes.names)
+        self.shapes = {
+            "image": (does.batch, 3, spec.height, spec.width),
+            "logits": (does.batch, classes, grid.height, grid.width),
+            **dict.fromkeys(does.extra, (1,)),
+            **does.shapes,
+        }
+        self.modes = {"image": "INPUT", "logits": "OUTPUT", **does.extra}
+        self.types = {"image": does.types[0], "logits": does.types[1]}
+        self.device_memory_size = self.device_memory_size_v2 = does.scratch
+
+    @property
+    def num_io_tensors(self) -> int:
+        return len(self.shapes)
+
+    def get_tensor_name(self, index: int) -> str:
+        return list(self.shapes)[index]
+
+    def get_tensor_mode(self, name: str) -> Named:
+        return Named(self.modes[name])
+
+    def get_tensor_shape(self, name: str) -> Tuple[int, ...]:
+        return self.shapes[name]
+
+    def get_tensor_dtype(self, name: str) -> Named:
+        return Named(self.types[name])
+
+    def get_tensor_format(self, name: str) -> Named:
+        return Named(self.trt.does.layout if name == "logits" else "LINEAR")
+
+    def create_execution_context(self) -> Any:
+        self.trt.driver.check("create_execution_context")
+        self.trt.contexts += 1
+        if not self.trt.does.prepares:
+            self.trt.say("ERROR", self.trt.does.says)
+            return None
+        return self.trt.show("IExecutionContext", PlanContext(self.trt, self))
+
+
+class PlanContext:
+    """Runs the network on whatever lies at the addresses when the stream comes to it."""
+
+    def __init__(self, trt: FakeExecution, engine: PlanEngine) -> None:
+        self.trt, self.engine = trt, engine
+        self.addresses: Dict[str, int] = {}
+        self.shape_is_set = -1 not in engine.shapes["image"]
+        self.profiler: Any = None
+
+    def set_input_shape(self, name: str, shape: Tuple[int, ...]) -> bool:
+        self.shape_is_set = name == "image" and tuple(shape[1:]) == self.engine.shapes["image"][1:]
+        return self.shape_is_set
+
+    def set_tensor_address(self, name: str, memory: int) -> bool:
+        if name not in self.engine.shapes:
+            return False
+        self.addresses[name] = memory
+        return True
+
+    def execute_async_v3(self, stream_handle: int) -> bool:
+        self.trt.driver.check("execute_async_v3")
+        complete = self.shape_is_set and set(self.addresses) == set(self.engine.shapes)
+        if not complete or not self.trt.does.runs:
+            self.trt.say("ERROR", self.trt.does.says or "Neither address or allocator is set")
+            return False
+        self.trt.driver.streams[stream_handle].put(self._compute)
+        if self.profiler is not None:
+            self.profiler.report_layer_time("layer1.conv + relu", 2.0)
+            self.profiler.report_layer_time("logits", 0.5)
+        return True
+
+    def _compute(self) -> None:
+        manifest, does = self.trt.manifest, self.trt.does
+        shape = (3, manifest.input.height, manifest.input.width)
+        given = self._tensor("image", shape, does.types[0])
+        logits = logits_of(given, manifest)
+        if does.poison is not None:
+            logits[...] = does.poison
+        if does.layout != "LINEAR":
+            logits = logits.transpose(1, 2, 0)
+            beyond = 8 - logits.shape[-1] if does.layout == "HWC8" else 0
+            logits = np.pad(logits, [(0, 0), (0, 0), (0, beyond)], constant_values=6e4)
+        self._tensor("logits", logits.shape, does.types[1])[...] = logits
+
+    def _tensor(self, name: str, shape: Tuple[int, ...], kind: str) -> np.ndarray:
+        size = int(np.prod(shape)) * np.dtype(TYPES[kind]).itemsize
+        memory = self.trt.driver.inside(self.addresses[name], size)
+        found: np.ndarray = memory.view(TYPES[kind]).reshape(shape)
+        return found

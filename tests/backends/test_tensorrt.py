@@ -1,0 +1,191 @@
+"""Plans run over a stand-in for GPU and TensorRT that holds to the rules of both."""
+
+from __future__ import annotations
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Iterator
+
+import numpy as np
+import pytest
+
+from runtime.backends import Engine, open_engine
+from runtime.backends.tensorrt import TensorRtEngine
+from runtime.builder.profile.tensorrt_profile import layer_times
+from runtime.cuda_faults import DeviceLost
+from runtime.errors import EngineFailed, EngineRefused
+from runtime.manifest import Build
+from runtime.preprocess.reference import network_input
+from tests.backends.fake_execution import PLAN, Behaviour, FakeExecution, logits_of
+from tests.contracts.engine import EngineContract, computed, picture, striped_manifest
+from tests.engines import fake_build
+from tests.fake_cuda import ILLEGAL, FakeDriver
+from tests.kernels.conftest import host
+from tests.kernels.host import HostMachine
+
+__all__ = ["host"]
+pytestmark = pytest.mark.gxx
+MANIFEST = striped_manifest()
+
+
+def plan_build(release: str = "10.3") -> Build:
+    version = {"backend": "tensorrt", "backend_version": f"{release}.0.1"}
+    return fake_build().model_copy(update=version)
+
+
+@pytest.fixture
+def driver(host: HostMachine) -> Iterator[FakeDriver]:
+    """A discrete GPU, on which nothing may be left behind."""
+    driver = FakeDriver(host)
+    yield driver
+    assert driver.pushed == [], "a context is still pushed"
+    assert driver.retained == 0, "the primary context is still held"
+    assert driver.broken or not driver.allocations, "memory is left behind"
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    path = tmp_path / "fp16.plan"
+    path.write_bytes(PLAN)
+    return path
+
+
+def engine_on(
+    driver: FakeDriver, plan: Path, behaviour: Behaviour, release: str = "10.3"
+) -> TensorRtEngine:
+    trt: Any = FakeExecution(driver, MANIFEST, release, behaviour)
+    return TensorRtEngine(MANIFEST, plan_build(release), plan).on(trt, driver)
+
+
+class TestTensorRtEngine(EngineContract):
+    tolerance = 1e-5
+
+    @pytest.fixture(params=["8.5", "8.6", "10.3", "10.13", "11.0", "11.1"])
+    def engine(self, request: pytest.FixtureRequest, driver: FakeDriver, plan: Path) -> Engine:
+        return engine_on(driver, plan, Behaviour(), request.param)
+
+    def expected(self, pixels: np.ndarray) -> np.ndarray:
+        planar = network_input(pixels, MANIFEST.input)[0]
+        return logits_of(planar, MANIFEST).transpose(1, 2, 0)
+
+
+@pytest.mark.parametrize("integrated", [False, True])
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        Behaviour(types=("HALF", "HALF")),
+        Behaviour(types=("HALF", "FLOAT"), layout="HWC8"),
+        Behaviour(layout="HWC"),
+        Behaviour(batch=-1),
+    ],
+    ids=["half", "padded", "classes last", "open batch"],
+)
+def test_types_and_layouts_of_plans(
+    host: HostMachine, plan: Path, behaviour: Behaviour, integrated: bool
+) -> None:
+    driver = FakeDriver(host, integrated)
+    with engine_on(driver, plan, behaviour) as engine:
+        logits = computed(engine.slots[0], picture(3))
+    expected = logits_of(network_input(picture(3), MANIFEST.input)[0], MANIFEST)
+    np.testing.assert_allclose(logits, expected.transpose(1, 2, 0), rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "told"),
+    [
+        (Behaviour(types=("INT8", "FLOAT")), "image has the type INT8"),
+        (Behaviour(types=("FLOAT", "INT8")), "logits has the type INT8"),
+        (Behaviour(shapes={"image": (1, 3, 64, 64)}), r"\[1, 3, 64, 64\].*\[1, 3, 32, 64\]"),
+        (Behaviour(shapes={"logits": (1, 9, 4, 8)}), r"\[1, 9, 4, 8\].*\[1, 3, 4, 8\]"),
+        (Behaviour(shapes={"image": (4, 3, 32, 64)}), r"\[4, 3, 32, 64\]"),
+        (Behaviour(extra={"boxes": "OUTPUT"}), "not one of each"),
+        (Behaviour(layout="CHW32"), "gives CHW32"),
+        (Behaviour(loads=False), "no plan, or one of another TensorRT"),
+        (
+            Behaviour(
+                loads=False, says="incompatible device, expecting compute 8.6 got compute 7.2"
+            ),
+            "the plan is for compute capability 8.6, the GPU here has 7.2",
+        ),
+        (Behaviour(prepares=False, says="Error Code 2: OutOfMemory"), "memory ran out"),
+        (Behaviour(scratch=1 << 40), "needs 1048576 MiB of GPU memory, 25[0-9] are free"),
+    ],
+)
+def test_what_cannot_run_is_refused_with_its_cause_and_cure(
+    driver: FakeDriver, plan: Path, behaviour: Behaviour, told: str
+) -> None:
+    engine = engine_on(driver, plan, behaviour)
+    with pytest.raises(EngineRefused, match=told) as refused, engine:
+        pass
+    assert re.search("build-engine|Stop", refused.value.cure)
+
+
+def test_memory_is_counted_before_a_context_is_made(driver: FakeDriver, plan: Path) -> None:
+    trt: Any = FakeExecution(driver, MANIFEST, behaviour=Behaviour(scratch=1 << 40))
+    engine = TensorRtEngine(MANIFEST, plan_build(), plan).on(trt, driver)
+    with pytest.raises(EngineRefused), engine:
+        pass
+    assert trt.contexts == 0
+
+
+def test_a_plan_of_another_version_is_never_deserialised(driver: FakeDriver, plan: Path) -> None:
+    trt: Any = FakeExecution(driver, MANIFEST, "8.5")
+    engine = TensorRtEngine(MANIFEST, plan_build("8.6"), plan).on(trt, driver)
+    with pytest.raises(EngineRefused, match=r"is for tensorrt 8\.6\.0\.1, here is 8\.5"), engine:
+        pass
+    assert trt.deserialised == 0
+
+
+def test_a_machine_without_a_gpu_is_told_so(driver: FakeDriver, plan: Path) -> None:
+    driver.absent = True
+    with pytest.raises(EngineRefused, match="CUDA does not start"), engine_on(
+        driver, plan, Behaviour()
+    ):
+        pass
+
+
+def test_missing_libraries_are_named(plan: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.backends.find_spec", lambda _: None)
+    with pytest.raises(EngineRefused, match=r"needs TensorRT, which is not installed"):
+        open_engine(MANIFEST, plan_build(), plan)
+    monkeypatch.setattr("runtime.backends.find_spec", lambda name: name != "pycuda" or None)
+    with pytest.raises(EngineRefused, match=r"needs pycuda.*swiftnet-runtime\[tensorrt\]"):
+        open_engine(MANIFEST, plan_build(), plan)
+
+
+def test_a_refused_pass_fails_and_leaves_the_logits_alone(driver: FakeDriver, plan: Path) -> None:
+    behaviour = Behaviour()
+    with engine_on(driver, plan, behaviour) as engine:
+        before = computed(engine.slots[0], picture(1))
+        behaviour.runs, behaviour.says = False, "Error Code 1: Cuda Runtime"
+        with pytest.raises(EngineFailed, match="Error Code 1"):
+            computed(engine.slots[0], picture(2))
+        assert (engine.slots[0].output == before).all()
+
+
+def test_a_lost_gpu_stays_lost_and_is_still_let_go(driver: FakeDriver, plan: Path) -> None:
+    with engine_on(driver, plan, Behaviour()) as engine:
+        driver.broken = ILLEGAL
+        for _ in range(2):
+            with pytest.raises(DeviceLost, match="illegal memory access") as lost:
+                engine.slots[0].run()
+            assert "Restart the daemon" in lost.value.cure
+
+
+def test_several_engines_share_a_process(driver: FakeDriver, plan: Path) -> None:
+    with engine_on(driver, plan, Behaviour()) as one, engine_on(driver, plan, Behaviour()) as two:
+        with ThreadPoolExecutor(1) as other:
+            first = other.submit(computed, one.slots[0], picture(1)).result()
+        assert (computed(two.slots[0], picture(1)) == first).all()
+
+
+def test_layers_are_timed_as_trtexec_writes_it(
+    driver: FakeDriver, plan: Path, tmp_path: Path
+) -> None:
+    with engine_on(driver, plan, Behaviour()) as engine:
+        text = engine.layer_times(passes=4)
+    assert json.loads(text)[0] == {"count": 4}
+    (tmp_path / "profile.json").write_text(text, encoding="utf-8")
+    assert layer_times(tmp_path / "profile.json") == {"layer1.conv + relu": 2.0, "logits": 0.5}
