@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Optional, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
+
+from torch import nn
 
 from runtime.builder.card import card_of
 from runtime.builder.checkpoint import Checkpoint, load_checkpoint
 from runtime.builder.graph.export import onnx_from_model
+from runtime.builder.profile.encoder_alone import EncoderAlone
 from runtime.builder.profile.heat_map import write_heat_map
 from runtime.builder.profile.openvino_timing import OpenVinoTiming
 from runtime.builder.profile.profile import Profile, not_faster
@@ -16,7 +19,11 @@ from runtime.builder.profile.subject import Model, Timed, name_of, numbered, pro
 from runtime.builder.profile.tables import by_backend, forward_table, level_table
 from runtime.builder.profile.tensorrt_profile import profile_from_tensorrt
 from runtime.builder.profile.torch_timing import TorchTiming
+from runtime.builder.pruning.latency import Prediction
+from runtime.builder.pruning.plan import plan_from_file
+from runtime.builder.pruning.ticket_files import plan_path
 from runtime.builder.report.table import Table
+from runtime.builder.study.speed_step import machine_in_words
 from runtime.builder.swiftnet import Architecture
 from runtime.errors import InvalidInput
 from runtime.repository import EngineFolder
@@ -60,14 +67,17 @@ def run_profile(job: ProfileJob) -> str:
     if not profiles:
         raise InvalidInput("nothing was given to profile", "Give a checkpoint or an engine folder")
     tables = (level_table(profiles), forward_table(profiles))
-    text = _page(tables, profiles)
+    text = _page(tables, profiles, _promises(job.models))
     if job.out is not None:
         _write(job.out, text, tables, profiles)
     return text
 
 
 def _opened(job: ProfileJob) -> List[Tuple[Model, Timed]]:
-    """Backend by backend, and within each the models in their order."""
+    """Backend by backend, and within each the models in their order.
+
+    Behind the first model stands its encoder alone, if it is a checkpoint.
+    """
     folders = [path for path in job.models if path.is_dir()]
     checkpoints = {path: load_checkpoint(path) for path in job.models if path not in folders}
     names = dict(zip(job.models, numbered([_name(path) for path in job.models])))
@@ -77,9 +87,14 @@ def _opened(job: ProfileJob) -> List[Tuple[Model, Timed]]:
         for path, checkpoint in checkpoints.items():
             model = Model(names[path], checkpoint.architecture)
             opened.append((model, TorchTiming(checkpoint.model, size)))
+            if path == job.models[0]:
+                opened.append((_encoder(model), TorchTiming(EncoderAlone(checkpoint.model), size)))
     if "openvino" in job.backends:
         for path in job.models:
             opened += _on_openvino(path, names[path], checkpoints.get(path), size)
+            if path == job.models[0] and path in checkpoints:
+                content = _graph(EncoderAlone(checkpoints[path].model), size)
+                opened.append((_encoder(opened[-1][0]), OpenVinoTiming(content, size, "fp32")))
     if not opened:
         raise InvalidInput(
             "an engine folder does not hold a network for torch",
@@ -92,9 +107,8 @@ def _on_openvino(
     path: Path, name: str, checkpoint: Optional[Checkpoint], size: Size
 ) -> List[Tuple[Model, Timed]]:
     if checkpoint is not None:
-        content = onnx_from_model(checkpoint.model, *size).SerializeToString()
         model = Model(name, checkpoint.architecture)
-        return [(model, OpenVinoTiming(content, size, "fp32"))]
+        return [(model, OpenVinoTiming(_graph(checkpoint.model, size), size, "fp32"))]
     folder = EngineFolder(path)
     manifest = folder.manifest
     model = Model(name, Architecture.from_dict(manifest.model.architecture))
@@ -112,6 +126,15 @@ def _on_openvino(
     ]
 
 
+def _graph(network: nn.Module, size: Size) -> bytes:
+    content: bytes = onnx_from_model(network, *size).SerializeToString()
+    return content
+
+
+def _encoder(model: Model) -> Model:
+    return Model(f"backbone of {model.name}", model.architecture)
+
+
 def _name(path: Path) -> str:
     return name_of(path, EngineFolder(path).manifest.name if path.is_dir() else None)
 
@@ -121,15 +144,47 @@ def _size_of(path: Path, checkpoint: Optional[Checkpoint]) -> Size:
     return spec.height, spec.width
 
 
-def _page(tables: Sequence[Table], profiles: Sequence[Profile]) -> str:
+def _promises(models: Sequence[Path]) -> Dict[str, Prediction]:
+    """What plans for a budget of milliseconds promised, by the name of the pruned model."""
+    names = numbered([_name(path) for path in models])
+    plans = {
+        name: plan_from_file(plan_path(path))
+        for name, path in zip(names, models)
+        if plan_path(path).is_file()
+    }
+    return {name: plan.latency for name, plan in plans.items() if plan.latency is not None}
+
+
+def _kept_promises(profiles: Sequence[Profile], promises: Dict[str, Prediction]) -> List[str]:
+    lines: List[str] = []
+    for backend, group in by_backend(profiles).items():
+        for profile in group[1:]:
+            promise = promises.get(profile.model)
+            if promise is not None:
+                foretold = promise.predicted_ms / promise.whole_ms
+                share = profile.forward.mean / group[0].forward.mean
+                lines.append(
+                    f"{profile.model}: the latency table foretold {promise.predicted_ms:.2f} ms, "
+                    f"{foretold:.0%} of the whole network's time; it is {share:.0%}, "
+                    f"{profile.forward.mean:.2f} ms, on {backend}"
+                )
+    return lines
+
+
+def _page(
+    tables: Sequence[Table], profiles: Sequence[Profile], promises: Dict[str, Prediction]
+) -> str:
     lines: List[str] = []
     for table in tables:
         lines += [f"{table.title}:", "", table.markdown()]
+    lines += [f"- {line}" for line in _kept_promises(profiles, promises)]
     lines += [f"- {flag}" for flag in _flags(profiles)] or ["No pruned block is as slow as before."]
     passes = profiles[0].forward.count
     note = (
-        f"Medians of {passes} passes, and behind the forward pass the 10th and 90th percentile. "
-        "A profiler slows a pass down, so the layers' sum is not the forward pass."
+        f"Medians of {passes} passes on {machine_in_words()}, models in turns; behind the forward "
+        "pass the 10th and 90th percentile: differences inside them are noise, and other work on "
+        "the machine widens them. A profiler slows a pass down, so the layers' sum is not the "
+        "forward pass."
     )
     lines += ["", note]
     return "\n".join(lines) + "\n"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Tuple, Union
 
 import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
+from runtime.builder.profile.encoder_alone import EncoderAlone
 from runtime.builder.profile.profile import LayerTimes
 from runtime.builder.swiftnet import SwiftNet
 from runtime.builder.swiftnet.encoder import BatchNorms
@@ -22,13 +23,13 @@ class TorchTiming:
     """A network on the CPU in float32; see `subject.Timed`.
 
     Args:
-        network: put into evaluation mode.
+        network: or its encoder; put into evaluation mode.
         size: rows and columns of the picture.
     """
 
     backend = "torch fp32"
 
-    def __init__(self, network: SwiftNet, size: Tuple[int, int]) -> None:
+    def __init__(self, network: Union[SwiftNet, EncoderAlone], size: Tuple[int, int]) -> None:
         self._network = network.eval()
         self._picture = torch.zeros(1, 3, *size)
 
@@ -69,7 +70,7 @@ class TorchTiming:
         return dict(times)
 
 
-def _parts(network: SwiftNet) -> Iterator[Tuple[str, nn.Module]]:
+def _parts(network: Union[SwiftNet, EncoderAlone]) -> Iterator[Tuple[str, nn.Module]]:
     """The largest modules that each lie in one part of the network, by name."""
     for name, module in network.backbone.named_children():
         if name == "relu_after_sum":
@@ -80,4 +81,5 @@ def _parts(network: SwiftNet) -> Iterator[Tuple[str, nn.Module]]:
                 yield (f"{name}@level{index}/norm" if name == "bn1" else f"{name}.{index}"), child
         elif name != "relu":
             yield name, module
-    yield "logits", network.logits
+    if isinstance(network, SwiftNet):
+        yield "logits", network.logits

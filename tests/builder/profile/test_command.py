@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Dict, List
 
 import pytest
 import torch
@@ -57,7 +58,7 @@ def test_the_encoder_alone_computes_what_it_does_in_the_network() -> None:
 
 
 def test_models_take_turns() -> None:
-    order = []
+    order: List[str] = []
 
     class Counted:
         backend = "a test"
@@ -69,7 +70,7 @@ def test_models_take_turns() -> None:
             order.append(self._name)
             return 2.0
 
-        def layers(self) -> "dict[str, float]":
+        def layers(self) -> Dict[str, float]:
             return {"logits": 1.0}
 
     models = [(Model(name, narrow()), Counted(name)) for name in ("full", "pruned")]
@@ -124,7 +125,7 @@ def test_measures_a_latency_table_that_prune_accepts(full: Path, tmp_path: Path)
     ],
 )
 def test_says_what_cannot_be(
-    given: "list[str]", complaint: str, capsys: pytest.CaptureFixture[str]
+    given: List[str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["profile", *given]) == 2
     assert complaint in capsys.readouterr().err

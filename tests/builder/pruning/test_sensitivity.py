@@ -9,11 +9,17 @@ import pytest
 
 from runtime.builder.card import TrainingCard
 from runtime.builder.checkpoint import load_checkpoint, save_checkpoint
+from runtime.builder.dataset import SegmentationDataset
 from runtime.builder.engine.reporter import Silence
-from runtime.builder.pruning import sensitivity
+from runtime.builder.evaluation.confusion import EvaluationReport
+from runtime.builder.evaluation.evaluate import Predictor, evaluate
 from runtime.builder.pruning.planning import plan_from_checkpoint
 from runtime.builder.pruning.request import PruningRequest
-from runtime.builder.pruning.sensitivity import SENSITIVITY_NAME, sensitivity_from_file
+from runtime.builder.pruning.sensitivity import (
+    SENSITIVITY_NAME,
+    SensitivityStudy,
+    sensitivity_from_file,
+)
 from runtime.builder.pruning.sensitivity_command import (
     PruningSensitivityRequest,
     run_pruning_sensitivity,
@@ -95,15 +101,14 @@ def test_goes_on_where_a_killed_one_stopped(
     whole = run_pruning_sensitivity(request_, Silence())
     (request_.out / SENSITIVITY_NAME).unlink()
     judged: List[int] = []
-    judge = sensitivity.evaluate
 
-    def dying(*given: object) -> object:
+    def dying(predict: Predictor, pictures: SegmentationDataset) -> EvaluationReport:
         if len(judged) == 4:
             raise Killed
         judged.append(1)
-        return judge(*given)  # type: ignore[arg-type]
+        return evaluate(predict, pictures)
 
-    monkeypatch.setattr(sensitivity, "evaluate", dying)
+    monkeypatch.setattr(f"{SensitivityStudy.__module__}.evaluate", dying)
     with pytest.raises(Killed):
         run_pruning_sensitivity(request_, Silence())
     # Twice the whole network, and both ratios of the first group.
