@@ -73,6 +73,7 @@ class Machine:
         no_gpu: why there is no GPU; None with one.
         architecture: of the processor, such as "aarch64".
         jetson: None on any other machine.
+        launcher: whether pycuda is installed, without which no plan can be run.
     """
 
     backends: Mapping[str, str] = field(default_factory=dict)
@@ -81,6 +82,7 @@ class Machine:
     no_gpu: Optional[str] = None
     architecture: str = ""
     jetson: Optional[JetsonRelease] = None
+    launcher: bool = True
 
     @property
     def device(self) -> Optional[str]:
@@ -117,6 +119,7 @@ def this_machine(root: Path = Path("/"), library: str = DRIVER_LIBRARY) -> Machi
         no_gpu=no_gpu,
         architecture=platform.machine(),
         jetson=jetson_release(root),
+        launcher=importlib.util.find_spec("pycuda") is not None,
     )
 
 

@@ -144,6 +144,7 @@ def test_the_fastest_build_that_fits_is_chosen(tmp_path: Path) -> None:
         (Machine({"tensorrt": "10.3"}, Gpu("Xavier", "7.2")), "8.5.2, here is 10.3"),
         (Machine({"tensorrt": "8.5.2"}, Gpu("Orin", "8.7")), "capability 7.2, here is 8.7"),
         (Machine({"tensorrt": "8.5.2"}), "here is no GPU"),
+        (Machine({"tensorrt": "8.5.2"}, Gpu("Xavier", "7.2"), launcher=False), "needs pycuda"),
         (Machine({"tensorrt": "8.5.2"}, Gpu("Other", "7.2")), "is for Xavier, here is Other"),
     ],
 )

@@ -32,7 +32,12 @@ def test_a_missing_library_is_named_with_the_way_to_get_it(monkeypatch: pytest.M
         open_engine(small_manifest(), build, ARTEFACT)
 
 
-def test_a_plan_is_refused_until_something_here_runs_plans() -> None:
-    build = fake_build().model_copy(update={"backend": "tensorrt"})
-    with pytest.raises(EngineRefused, match="tensorrt build"):
-        open_engine(small_manifest(), build, ARTEFACT)
+@pytest.mark.parametrize("backend", ["tensorrt", "tensorrt_rtx"])
+def test_a_plan_is_opened_where_its_libraries_are(
+    monkeypatch: pytest.MonkeyPatch, backend: str
+) -> None:
+    monkeypatch.setattr(runtime.backends, "find_spec", {backend: 1, "pycuda": 1}.get)
+    build = fake_build().model_copy(update={"backend": backend})
+    engine = open_engine(small_manifest(), build, ARTEFACT)
+    assert type(engine).__name__ == "TensorRtEngine"
+    assert not engine.slots

@@ -51,7 +51,7 @@ def test_every_guarded_name_is_real_and_missing_somewhere() -> None:
 
 
 def test_there_are_users_of_tensorrt_to_look_at() -> None:
-    assert {"plan", "trt_configuration", "trt_dla", "trt_network"} <= {u.stem for u in USERS}
+    assert {"plan", "tensorrt", "trt_execution", "trt_network"} <= {u.stem for u in USERS}
 
 
 def test_layers_and_precisions_are_called_what_tensorrt_calls_them() -> None:
@@ -66,12 +66,16 @@ def test_layers_and_precisions_are_called_what_tensorrt_calls_them() -> None:
 @pytest.mark.parametrize(
     ("release", "lacks", "has"),
     [
-        ("8.5", {"strong_typing", "optimization_level", "progress", "node_names"}, "weak_typing"),
-        ("8.6", {"strong_typing", "progress", "node_names"}, "optimization_level"),
-        ("10.3", {"ahead_of_time"}, "weak_typing"),
+        (
+            "8.5",
+            {"strong_typing", "optimization_level", "progress", "node_names", "memory_size_v2"},
+            "weak_typing",
+        ),
+        ("8.6", {"strong_typing", "progress", "node_names", "memory_size_v2"}, "memory_size"),
+        ("10.3", {"ahead_of_time"}, "memory_size_v2"),
         ("10.13", {"ahead_of_time"}, "strong_typing"),
-        ("11.0", {"weak_typing", "explicit_batch", "dynamic_ranges"}, "strong_typing"),
-        ("11.1", {"weak_typing", "explicit_batch", "dynamic_ranges"}, "progress"),
+        ("11.0", {"weak_typing", "explicit_batch", "dynamic_ranges", "memory_size"}, "strong_typing"),
+        ("11.1", {"weak_typing", "explicit_batch", "dynamic_ranges", "memory_size"}, "progress"),
     ],
 )
 def test_capabilities_of_each_release(release: str, lacks: Set[str], has: str) -> None:

@@ -16,7 +16,7 @@ def module(logger: trt.ILogger, network: trt.INetworkDefinition) -> List[Any]:
     level: int = int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
     flags = [trt.BuilderFlag.FP16, trt.BuilderFlag.INT8, trt.BuilderFlag.GPU_FALLBACK, level]
     made = [trt.Builder(logger), trt.Runtime(logger), trt.OnnxParser(network, logger)]
-    return [*flags, *made, trt.IProgressMonitor, trt.IResizeLayer, trt.ILogger]
+    return [*flags, *made, trt.IProgressMonitor, trt.IResizeLayer, trt.ILogger, trt.IProfiler]
 
 
 def builder(real: trt.Builder) -> List[Any]:
@@ -87,3 +87,22 @@ def inspection(real: trt.Runtime) -> str:
     inspector: trt.EngineInspector = engine.create_engine_inspector()
     told: str = inspector.get_engine_information(trt.LayerInformationFormat.JSON)
     return told
+
+
+def interface(real: trt.ICudaEngine) -> List[Any]:
+    name: str = real.get_tensor_name(real.num_io_tensors - 1)
+    sizes: List[int] = [real.device_memory_size, real.device_memory_size_v2]
+    taken = real.get_tensor_mode(name) == trt.TensorIOMode.OUTPUT
+    linear = real.get_tensor_format(name) == trt.TensorFormat.LINEAR
+    half = real.get_tensor_dtype(name) == trt.DataType.HALF
+    return [sizes, taken, linear, half, list(real.get_tensor_shape(name))]
+
+
+def execution(real: trt.ICudaEngine, profiler: trt.IProfiler) -> bool:
+    context: trt.IExecutionContext = real.create_execution_context()
+    context.profiler = profiler
+    profiler.report_layer_time("layer", 1.0)
+    shaped: bool = context.set_input_shape("image", (1, 3, 32, 64))
+    bound: bool = context.set_tensor_address("image", 1 << 20)
+    started: bool = context.execute_async_v3(1 << 20)
+    return shaped and bound and started

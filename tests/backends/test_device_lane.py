@@ -1,0 +1,239 @@
+"""Frames taken over the stand-in for a GPU: exact masks, in order, never another frame's."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Tuple
+
+import numpy as np
+import pytest
+
+from runtime.backends import MaskSize
+from runtime.backends.device_thread import DeviceThread
+from runtime.backends.tensorrt import TensorRtEngine
+from runtime.cuda import CudaDevice
+from runtime.cuda_faults import CallFailed, DeviceLost, DeviceMemoryFull, WrongThread
+from runtime.errors import EngineFailed
+from runtime.frame import Frame
+from runtime.geometry import place
+from runtime.postprocess.cpu import resize_labels
+from runtime.postprocess.reference import labels_from_logits
+from runtime.preprocess.reference import fitted, network_input
+from runtime.segmenter import segmenters_of
+from tests.backends.fake_execution import Behaviour, FakeExecution, logits_of
+from tests.backends.test_tensorrt import MANIFEST, driver, plan, plan_build
+from tests.fake_cuda import ILLEGAL, FakeDriver
+from tests.kernels.conftest import host
+from tests.kernels.host import HostMachine
+
+__all__ = ["driver", "host", "plan"]
+pytestmark = pytest.mark.gxx
+SIZES = [(32, 64), (48, 192), (96, 24), (31, 77)]
+
+
+@pytest.fixture(params=[False, True], ids=["discrete", "integrated"])
+def gpu(request: pytest.FixtureRequest, host: HostMachine) -> FakeDriver:
+    return FakeDriver(host, integrated=request.param)
+
+
+@pytest.fixture
+def behaviour() -> Behaviour:
+    return Behaviour()
+
+
+@pytest.fixture
+def engine(gpu: FakeDriver, plan: Path, behaviour: Behaviour) -> Iterator[TensorRtEngine]:
+    trt: Any = FakeExecution(gpu, MANIFEST, behaviour=behaviour)
+    with TensorRtEngine(MANIFEST, plan_build(), plan).on(trt, gpu) as engine:
+        yield engine
+
+
+def frame(seed: int, size: Tuple[int, int] = (48, 192)) -> Frame:
+    """Blocks of the palette's colours, with noise, another for each seed."""
+    random = np.random.default_rng(seed)
+    palette = np.array(MANIFEST.classes.palette, np.int64)[:, ::-1]
+    blocks = palette[random.integers(0, len(palette), (13, 13))]
+    pixels = blocks[np.arange(size[0]) * 13 // size[0]][:, np.arange(size[1]) * 13 // size[1]]
+    noisy = np.clip(pixels + random.integers(-20, 20, pixels.shape), 0, 255)
+    return Frame(noisy.astype(np.uint8), seed, 0.0, "test")
+
+
+def truth(given: Frame, size: MaskSize) -> np.ndarray:
+    """The mask by the references alone."""
+    logits = logits_of(network_input(given.pixels, MANIFEST.input)[0], MANIFEST)
+    labels = labels_from_logits(np.ascontiguousarray(logits.transpose(1, 2, 0)), (32, 64))
+    placement = place(given.height, given.width, MANIFEST.input)
+    shown = labels[placement.rows, placement.columns]
+    return shown if size == "model" else resize_labels(shown, given.height, given.width)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("mask", ["frame", "model"])
+def test_masks_are_exact(engine: TensorRtEngine, size: Tuple[int, int], mask: MaskSize) -> None:
+    given = frame(1, size)
+    found = engine.lanes[0].label(given, mask)
+    np.testing.assert_array_equal(found.labels, truth(given, mask))
+    assert len(np.unique(found.labels)) > 1, "a mask of one class would prove little"
+    placement = place(*size, MANIFEST.input)
+    seen = np.rint(fitted(given.pixels, MANIFEST.input))[placement.rows, placement.columns]
+    assert found.picture.shape == seen.shape
+    assert np.abs(found.picture - seen).max() <= 1
+
+
+def test_larger_and_smaller_frames_follow_each_other(
+    engine: TensorRtEngine, gpu: FakeDriver
+) -> None:
+    sizes = [(32, 64), (200, 300), (10, 10), (200, 300), (48, 192)]
+    for seed, size in enumerate(sizes):
+        found = engine.lanes[0].label(frame(seed, size), "frame")
+        np.testing.assert_array_equal(found.labels, truth(frame(seed, size), "frame"))
+    taken = gpu.taken
+    engine.lanes[0].label(frame(9, (200, 300)), "frame")
+    assert gpu.taken == taken, "what has grown once is kept"
+
+
+def test_frames_on_all_lanes_at_once_get_their_own_masks(engine: TensorRtEngine) -> None:
+    segmenters = segmenters_of(MANIFEST, engine)
+    assert len(segmenters) == 3
+
+    def many(nth: int) -> List[bool]:
+        frames = [frame(100 * nth + index, SIZES[index % 4]) for index in range(12)]
+        found = [segmenters[nth].segment(given, "frame").labels.labels for given in frames]
+        return [(mask == truth(given, "frame")).all() for mask, given in zip(found, frames)]
+
+    with ThreadPoolExecutor(len(segmenters)) as threads:
+        assert all(map(all, threads.map(many, range(len(segmenters)))))
+
+
+def test_stages_are_timed_by_the_device(engine: TensorRtEngine) -> None:
+    timings = engine.lanes[0].label(frame(1), "model").timings
+    assert set(timings) == {"preprocess", "infer", "postprocess"}
+    assert min(timings.values()) > 0
+
+
+@pytest.mark.parametrize("call", ["preprocess", "labels_float32", "resize_labels", "cuMemset"])
+def test_a_frame_that_fails_does_not_touch_the_next(
+    engine: TensorRtEngine, gpu: FakeDriver, call: str
+) -> None:
+    gpu.refuse = call
+    with pytest.raises(CallFailed, match="invalid argument"):
+        engine.lanes[0].label(frame(1), "frame")
+    for seed in (2, 3):
+        found = engine.lanes[0].label(frame(seed), "frame")
+        np.testing.assert_array_equal(found.labels, truth(frame(seed), "frame"))
+
+
+def test_a_frame_too_large_for_the_memory_fails_alone(
+    engine: TensorRtEngine, gpu: FakeDriver
+) -> None:
+    gpu.capacity = gpu.taken + 100_000
+    with pytest.raises(DeviceMemoryFull, match="bytes"):
+        engine.lanes[0].label(frame(1, (500, 500)), "frame")
+    np.testing.assert_array_equal(
+        engine.lanes[0].label(frame(2), "frame").labels, truth(frame(2), "frame")
+    )
+
+
+def forgotten(name: str) -> Callable[..., None]:
+    """Stands for a call that never reached the device."""
+
+    def nothing(*_: Any, **__: Any) -> None:
+        return None
+
+    nothing.__name__ = name
+    return nothing
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("memcpy_dtoh_async", "number 2779096485|number 4294967295|not all finite"),
+        ("memset_d32_async", "bear the number"),
+    ],
+)
+def test_a_step_that_never_ran_is_found_out(
+    host: HostMachine, plan: Path, call: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu = FakeDriver(host)
+    trt: Any = FakeExecution(gpu, MANIFEST)
+    with TensorRtEngine(MANIFEST, plan_build(), plan).on(trt, gpu) as engine:
+        engine.lanes[0].label(frame(1), "model")
+        monkeypatch.setattr(gpu, call, forgotten(call))
+        with pytest.raises(EngineFailed, match=told):
+            engine.lanes[0].label(frame(2), "model")
+
+
+def test_labels_that_were_never_written_are_not_returned(
+    engine: TensorRtEngine, gpu: FakeDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = gpu.host.run
+
+    def without_labels(launch: Any) -> None:
+        if not launch.kernel.startswith("labels"):
+            run(launch)
+
+    engine.lanes[0].label(frame(1), "model")
+    monkeypatch.setattr(gpu.host, "run", without_labels)
+    with pytest.raises(EngineFailed, match="0 pixels were labelled"):
+        engine.lanes[0].label(frame(2), "model")
+
+
+def test_logits_that_are_no_numbers_give_no_mask(
+    engine: TensorRtEngine, behaviour: Behaviour
+) -> None:
+    behaviour.poison = float("nan")
+    with pytest.raises(EngineFailed, match="finite"):
+        engine.lanes[0].label(frame(1), "model")
+
+
+def test_a_lost_gpu_fails_every_lane(host: HostMachine, plan: Path) -> None:
+    gpu = FakeDriver(host)
+    trt: Any = FakeExecution(gpu, MANIFEST)
+    with TensorRtEngine(MANIFEST, plan_build(), plan).on(trt, gpu) as engine:
+        gpu.broken = ILLEGAL
+        for lane in engine.lanes:
+            with pytest.raises(DeviceLost):
+                lane.label(frame(1), "model")
+
+
+def test_one_lane_takes_one_frame_at_a_time(engine: TensorRtEngine) -> None:
+    lane = engine.lanes[0]
+    with lane._owned, pytest.raises(WrongThread, match="a lane whose frame is not finished"):
+        lane.label(frame(1), "model")
+
+
+class Slow:
+    """A job whose second half waits to be let go."""
+
+    def __init__(self, log: List[str], name: str, go: threading.Event) -> None:
+        self.log, self.name, self.go = log, name, go
+
+    def begin(self) -> None:
+        self.log.append(f"begin {self.name}")
+
+    def finish(self) -> str:
+        assert self.go.wait(20)
+        self.log.append(f"finish {self.name}")
+        return self.name
+
+
+def test_the_next_frame_is_begun_before_the_last_is_finished(host: HostMachine) -> None:
+    log: List[str] = []
+    first, rest = threading.Event(), threading.Event()
+    rest.set()
+    waits: Dict[str, threading.Event] = {"a": first, "b": rest, "c": rest, "d": rest}
+    with DeviceThread(CudaDevice(FakeDriver(host))) as thread, ThreadPoolExecutor(4) as threads:
+        handed = []
+        for name, go in waits.items():
+            queued = len(handed)
+            handed.append(threads.submit(thread.run, Slow(log, name, go)))
+            # In a known order: each is handed in before the next.
+            while thread._jobs.qsize() + len(log) <= queued:
+                threading.Event().wait(0.001)
+        first.set()
+        assert [job.result(20) for job in handed] == ["a", "b", "c", "d"]
+    assert [line for line in log if line.startswith("finish")] == [f"finish {n}" for n in "abcd"]
+    assert log.index("begin c") < log.index("finish b")
+    assert log.index("begin d") < log.index("finish c")
