@@ -15,9 +15,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "models",
-        type=Path,
+        type=_named,
         nargs="*",
-        metavar="MODEL",
+        metavar="[NAME=]MODEL",
         help="checkpoints or engine folders; the others are compared with the first",
     )
     add(
@@ -63,7 +63,8 @@ def run(arguments: Namespace) -> None:
     from runtime.builder.profile.command import BACKENDS, ProfileJob, run_profile
 
     job = ProfileJob(
-        models=tuple(arguments.models),
+        models=tuple(path for _, path in arguments.models),
+        names={path: name for name, path in arguments.models if name},
         backends=tuple(arguments.backends or BACKENDS),
         size=arguments.size,
         repetitions=arguments.repetitions,
@@ -77,7 +78,7 @@ def _measure_table(arguments: Namespace) -> None:
     from runtime.builder.profile.table_command import TableJob, run_latency_table
 
     job = TableJob(
-        models=tuple(arguments.models),
+        models=tuple(path for _, path in arguments.models),
         out=arguments.latency_table,
         precision=arguments.precision,
         size=arguments.size,
@@ -86,6 +87,12 @@ def _measure_table(arguments: Namespace) -> None:
         repetitions=arguments.repetitions,
     )
     sys.stdout.write(run_latency_table(job))
+
+
+def _named(text: str) -> Tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    # A file whose own name has such a sign is not renamed.
+    return (name, Path(path)) if equals and not Path(text).exists() else ("", Path(text))
 
 
 def _size(text: str) -> Tuple[int, int]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from torch import nn
 
@@ -45,6 +45,7 @@ class ProfileJob:
         repetitions: passes that count.
         tensorrt: profiles that TensorRT wrote elsewhere, for the same tables.
         out: folder for tables and heat maps; None for none.
+        names: what models are to be called, where it is not after their folder.
     """
 
     models: Tuple[Path, ...]
@@ -53,6 +54,12 @@ class ProfileJob:
     repetitions: int = 20
     tensorrt: Tuple[Path, ...] = ()
     out: Optional[Path] = None
+    names: Mapping[Path, str] = field(default_factory=dict)
+
+    def named(self) -> Dict[Path, str]:
+        """The models by name, no two of them alike."""
+        names = [self.names.get(path) or _name(path) for path in self.models]
+        return dict(zip(self.models, numbered(names)))
 
 
 def run_profile(job: ProfileJob) -> str:
@@ -67,7 +74,7 @@ def run_profile(job: ProfileJob) -> str:
     if not profiles:
         raise InvalidInput("nothing was given to profile", "Give a checkpoint or an engine folder")
     tables = (level_table(profiles), forward_table(profiles))
-    text = _page(tables, profiles, _promises(job.models))
+    text = _page(tables, profiles, _promises(job.named()))
     if job.out is not None:
         _write(job.out, text, tables, profiles)
     return text
@@ -80,7 +87,7 @@ def _opened(job: ProfileJob) -> List[Tuple[Model, Timed]]:
     """
     folders = [path for path in job.models if path.is_dir()]
     checkpoints = {path: load_checkpoint(path) for path in job.models if path not in folders}
-    names = dict(zip(job.models, numbered([_name(path) for path in job.models])))
+    names = job.named()
     size = job.size or _size_of(job.models[0], checkpoints.get(job.models[0]))
     opened: List[Tuple[Model, Timed]] = []
     if "torch" in job.backends:
@@ -144,12 +151,11 @@ def _size_of(path: Path, checkpoint: Optional[Checkpoint]) -> Size:
     return spec.height, spec.width
 
 
-def _promises(models: Sequence[Path]) -> Dict[str, Prediction]:
+def _promises(models: Mapping[Path, str]) -> Dict[str, Prediction]:
     """What plans for a budget of milliseconds promised, by the name of the pruned model."""
-    names = numbered([_name(path) for path in models])
     plans = {
         name: plan_from_file(plan_path(path))
-        for name, path in zip(names, models)
+        for path, name in models.items()
         if plan_path(path).is_file()
     }
     return {name: plan.latency for name, plan in plans.items() if plan.latency is not None}
@@ -178,7 +184,9 @@ def _page(
     for table in tables:
         lines += [f"{table.title}:", "", table.markdown()]
     lines += [f"- {line}" for line in _kept_promises(profiles, promises)]
-    lines += [f"- {flag}" for flag in _flags(profiles)] or ["No pruned block is as slow as before."]
+    lines += [f"- {flag}" for flag in _flags(profiles)]
+    if any(profile.narrowed for profile in profiles) and not _flags(profiles):
+        lines.append("No pruned block is as slow as before.")
     passes = profiles[0].forward.count
     note = (
         f"Medians of {passes} passes on {machine_in_words()}, models in turns; behind the forward "

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
+from collections import Counter
+from functools import partial
 from typing import Any, Dict, Iterator, List, Tuple, Union
 
 import torch
@@ -46,28 +47,47 @@ class TorchTiming:
         All levels share their convolutions and run one after the other, so the n-th call of a
         module belongs to level n.
         """
-        times: Dict[str, float] = defaultdict(float)
-        calls: Counter[str] = Counter()
-        began: List[float] = []
+        parts = list(_parts(self._network))
+        watch = _Stopwatch(first=parts[0][0])
         hooks: List[RemovableHandle] = []
-
-        def before(*_: Any) -> None:
-            began.append(time.perf_counter())
-
-        for name, module in _parts(self._network):
-
-            def after(*_: Any, name: str = name) -> None:
-                times[f"{name}@level{calls[name]}"] += 1e3 * (time.perf_counter() - began.pop())
-                calls[name] += 1
-
-            hooks += [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
+        for name, module in parts:
+            hooks.append(module.register_forward_pre_hook(partial(watch.start, name)))
+            hooks.append(module.register_forward_hook(partial(watch.stop, name)))
         try:
             whole = self.forward()
         finally:
             for hook in hooks:
                 hook.remove()
-        times[REST] = max(0.0, whole - sum(times.values()))
-        return dict(times)
+        return {**watch.times, REST: max(0.0, whole - sum(watch.times.values()))}
+
+
+class _Stopwatch:
+    """Started and stopped by hooks of modules that do not contain each other.
+
+    Args:
+        first: name of the module that each level of the pyramid begins with.
+
+    Attributes:
+        times: milliseconds by module and level, and of shrinking the picture between the levels.
+    """
+
+    def __init__(self, first: str) -> None:
+        self.times: Dict[str, float] = {}
+        self._first = first
+        self._calls: Counter[str] = Counter()
+        self._started = self._stopped = 0.0
+
+    def start(self, name: str, *_: Any) -> None:
+        self._started = time.perf_counter()
+        level = self._calls[name]
+        if name == self._first and level > 0:
+            # The level before is done, so what happened since then is shrinking for this one.
+            self.times[f"image/shrunk{2**level}"] = 1e3 * (self._started - self._stopped)
+
+    def stop(self, name: str, *_: Any) -> None:
+        self._stopped = time.perf_counter()
+        self.times[f"{name}@level{self._calls[name]}"] = 1e3 * (self._stopped - self._started)
+        self._calls[name] += 1
 
 
 def _parts(network: Union[SwiftNet, EncoderAlone]) -> Iterator[Tuple[str, nn.Module]]:
