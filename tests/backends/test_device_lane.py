@@ -22,11 +22,13 @@ from runtime.postprocess.cpu import resize_labels
 from runtime.postprocess.reference import labels_from_logits
 from runtime.preprocess.reference import fitted, network_input
 from runtime.segmenter import segmenters_of
+from runtime.worker import Worker
 from tests.backends.fake_execution import Behaviour, FakeExecution, logits_of
 from tests.backends.test_tensorrt import MANIFEST, driver, plan, plan_build
 from tests.fake_cuda import ILLEGAL, FakeDriver
 from tests.kernels.conftest import host
 from tests.kernels.host import HostMachine
+from tests.workers import Counted
 
 __all__ = ["driver", "host", "plan"]
 pytestmark = pytest.mark.gxx
@@ -196,6 +198,23 @@ def test_a_lost_gpu_fails_every_lane(host: HostMachine, plan: Path) -> None:
         for lane in engine.lanes:
             with pytest.raises(DeviceLost):
                 lane.label(frame(1), "model")
+
+
+def test_a_lost_gpu_makes_the_daemon_s_worker_fail(host: HostMachine, plan: Path) -> None:
+    gpu, counted = FakeDriver(host), Counted()
+    faults: List[EngineFailed] = []
+    trt: Any = FakeExecution(gpu, MANIFEST)
+    with TensorRtEngine(MANIFEST, plan_build(), plan).on(trt, gpu) as engine:
+        lanes = segmenters_of(MANIFEST, engine)
+        with Worker(lanes, 4, counted.metrics, faults.append) as worker:
+            served = worker.submit(lambda lane: lane.segment(frame(1)).labels.labels).result(20)
+            np.testing.assert_array_equal(served, truth(frame(1), "frame"))
+            gpu.broken = ILLEGAL
+            with pytest.raises(DeviceLost):
+                worker.submit(lambda lane: lane.segment(frame(2))).result(20)
+            with pytest.raises(EngineFailed, match="the GPU is lost"):
+                worker.submit(lambda lane: lane.segment(frame(3)))
+    assert [type(fault) for fault in faults] == [DeviceLost]
 
 
 def test_one_lane_takes_one_frame_at_a_time(engine: TensorRtEngine) -> None:

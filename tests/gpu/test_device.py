@@ -1,0 +1,133 @@
+"""What only a GPU can show: contexts across threads, memory over many frames, TensorRT itself."""
+
+from __future__ import annotations
+
+import gzip
+import resource
+import shutil
+import threading
+from pathlib import Path
+from typing import Any, Iterator, List
+
+import numpy as np
+import pytest
+
+from runtime.backends.device_lane import DeviceLane
+from runtime.backends.plan_for_device import add_tensorrt_build, target_on
+from runtime.backends.plan_options import PlanOptions
+from runtime.backends.tensorrt import TensorRtEngine
+from runtime.cuda import CudaDevice
+from runtime.cuda_faults import WrongThread
+from runtime.frame import Frame
+from runtime.machine import this_machine
+from runtime.postprocess.cpu import resize_labels
+from runtime.postprocess.reference import labels_from_logits
+from runtime.repository import EngineFolder
+
+pytestmark = pytest.mark.gpu
+DEMO = Path(__file__).resolve().parent.parent.parent / "engines/camvid-demo"
+FRAMES = 10_000
+GROWTH_KIB = 16 << 10
+
+
+def test_threads_hold_the_same_gpu_one_after_another_and_at_once() -> None:
+    seen: List[int] = []
+
+    def use() -> None:
+        with CudaDevice() as device:
+            window, stream = device.window(4), device.stream()
+            device.fill(window.address, len(seen), 1, stream)
+            window.to_host(4, stream)
+            stream.finish()
+            seen.append(device.free_memory)
+
+    with CudaDevice() as device:
+        threads = [threading.Thread(target=use) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        with pytest.raises(WrongThread):
+            _from_another_thread(device)
+        assert device.free_memory > 0
+    assert len(seen) == 4
+
+
+def _from_another_thread(device: CudaDevice) -> None:
+    raised: List[BaseException] = []
+
+    def call() -> None:
+        try:
+            device.memory(4)
+        except WrongThread as fault:
+            raised.append(fault)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join(60)
+    raise raised[0]
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> TensorRtEngine:
+    """The demo's float master as a plan of this GPU."""
+    pytest.importorskip("tensorrt")
+    folder = tmp_path_factory.mktemp("camvid-demo")
+    for name in ("manifest.json", "model.onnx", "model.onnx.gz"):
+        if (DEMO / name).is_file():
+            shutil.copy(str(DEMO / name), str(folder))
+    if not (folder / "model.onnx").is_file() and (folder / "model.onnx.gz").is_file():
+        (folder / "model.onnx").write_bytes(
+            gzip.decompress((folder / "model.onnx.gz").read_bytes())
+        )
+    if not (folder / "model.onnx").is_file():
+        pytest.skip("the demo's float master is not in this checkout")
+    manifest = add_tensorrt_build(
+        EngineFolder(folder), PlanOptions("fp32"), target_on(this_machine())
+    )
+    (build,) = [b for b in manifest.builds if b.backend == "tensorrt"]
+    return TensorRtEngine(manifest, build, folder / build.artefact)
+
+
+def frames(engine: Any, count: int) -> Iterator[Frame]:
+    height, width = engine.input.shape[:2]
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (8, height // 8, width // 8, 3), dtype=np.uint8)
+    large = pictures.repeat(8, axis=1).repeat(8, axis=2)
+    for number in range(count):
+        yield Frame(large[number % 8], number, 0.0, "gpu test")
+
+
+def test_a_lane_labels_as_the_slot_s_logits_and_the_reference_do(engine: TensorRtEngine) -> None:
+    with engine:
+        (frame,) = frames(engine, 1)
+        engine.slots[0].input[...] = frame.pixels
+        engine.slots[0].run()
+        expected = labels_from_logits(engine.slots[0].output, engine.input.shape[:2])
+        for lane in engine.lanes:
+            found = lane.label(frame, "frame").labels
+            np.testing.assert_array_equal(found, resize_labels(expected, *found.shape))
+
+
+def test_ten_thousand_frames_take_no_more_memory_than_a_hundred(engine: TensorRtEngine) -> None:
+    with engine:
+        lane = engine.lanes[0]
+        assert isinstance(lane, DeviceLane)
+        device = lane._way.device
+        before = after = (0, 0)
+        for frame in frames(engine, FRAMES):
+            lane.label(frame, "model")
+            if frame.number == 100:
+                before = _free(lane, device), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        after = _free(lane, device), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert after[0] >= before[0], "device memory was lost"
+    assert after[1] - before[1] <= GROWTH_KIB
+
+
+def _free(lane: DeviceLane, device: CudaDevice) -> int:
+    return lane._way.thread.call(lambda: device.free_memory)
+
+
+def test_layers_are_reported(engine: TensorRtEngine) -> None:
+    with engine:
+        assert '"averageMs"' in engine.layer_times(passes=3)
