@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Tuple
+from typing import Any, Tuple
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def driver(host: HostMachine) -> FakeDriver:
     return FakeDriver(host)
 
 
-def test_the_context_is_pushed_and_let_go_in_the_thread_that_enters(driver: FakeDriver) -> None:
+def test_the_context_is_pushed_and_let_go_in_the_thread_that_enters(driver: Any) -> None:
     with CudaDevice(driver) as device:
         device.memory(100)
         device.window(100)
@@ -34,7 +34,7 @@ def test_the_context_is_pushed_and_let_go_in_the_thread_that_enters(driver: Fake
     assert (driver.pushed, driver.retained, driver.allocations) == ([], 0, {})
 
 
-def test_it_is_let_go_when_the_block_raises(driver: FakeDriver) -> None:
+def test_it_is_let_go_when_the_block_raises(driver: Any) -> None:
     def fail() -> None:
         with CudaDevice(driver) as device:
             device.memory(100)
@@ -45,7 +45,7 @@ def test_it_is_let_go_when_the_block_raises(driver: FakeDriver) -> None:
     assert (driver.pushed, driver.retained, driver.allocations) == ([], 0, {})
 
 
-def test_another_thread_is_refused_before_cuda_is_called(driver: FakeDriver) -> None:
+def test_another_thread_is_refused_before_cuda_is_called(driver: Any) -> None:
     with CudaDevice(driver) as device, ThreadPoolExecutor(1, "stranger") as threads:
         with pytest.raises(WrongThread, match=r"'stranger_0'.*device's own thread"):
             threads.submit(device.memory, 100).result()
@@ -54,7 +54,7 @@ def test_another_thread_is_refused_before_cuda_is_called(driver: FakeDriver) -> 
         assert not driver.allocations
 
 
-def test_nothing_works_outside_the_block(driver: FakeDriver) -> None:
+def test_nothing_works_outside_the_block(driver: Any) -> None:
     with CudaDevice(driver) as device:
         stream = device.stream()
     with pytest.raises(EngineFailed, match="closed"):
@@ -65,7 +65,7 @@ def test_nothing_works_outside_the_block(driver: FakeDriver) -> None:
 def test_windows_are_mapped_where_memory_is_shared_and_staged_elsewhere(
     host: HostMachine, integrated: bool
 ) -> None:
-    driver = FakeDriver(host, integrated)
+    driver: Any = FakeDriver(host, integrated)
     with CudaDevice(driver) as device:
         window, stream = device.window(8), device.stream()
         assert window.staged is not integrated
@@ -81,7 +81,7 @@ def test_windows_are_mapped_where_memory_is_shared_and_staged_elsewhere(
         assert (window.array == 7).all()
 
 
-def test_a_stream_waits_for_a_mark_in_another(driver: FakeDriver) -> None:
+def test_a_stream_waits_for_a_mark_in_another(driver: Any) -> None:
     with CudaDevice(driver) as device:
         one, two = device.stream(), device.stream()
         window, start, end = device.window(4), device.event(), device.event(blocking=False)
@@ -98,7 +98,7 @@ def test_a_stream_waits_for_a_mark_in_another(driver: FakeDriver) -> None:
         assert one.number != two.number
 
 
-def test_a_refused_call_leaves_the_device_working(driver: FakeDriver) -> None:
+def test_a_refused_call_leaves_the_device_working(driver: Any) -> None:
     with CudaDevice(driver) as device:
         driver.refuse = "cuMemset"
         stream, address = device.stream(), device.memory(4)
@@ -108,7 +108,7 @@ def test_a_refused_call_leaves_the_device_working(driver: FakeDriver) -> None:
         stream.finish()
 
 
-def test_memory_that_is_not_there_is_told_with_the_cure(driver: FakeDriver) -> None:
+def test_memory_that_is_not_there_is_told_with_the_cure(driver: Any) -> None:
     with CudaDevice(driver) as device:
         assert device.free_memory == driver.capacity
         with pytest.raises(DeviceMemoryFull, match=r"take 1073741824 bytes.*Stop the desktop"):
@@ -117,7 +117,7 @@ def test_memory_that_is_not_there_is_told_with_the_cure(driver: FakeDriver) -> N
         assert device.free_memory == driver.capacity - 100
 
 
-def test_an_error_that_sticks_is_told_from_one_that_does_not(driver: FakeDriver) -> None:
+def test_an_error_that_sticks_is_told_from_one_that_does_not(driver: Any) -> None:
     with CudaDevice(driver) as device:
         stream = device.stream()
         driver.broken = ILLEGAL
@@ -129,7 +129,7 @@ def test_an_error_that_sticks_is_told_from_one_that_does_not(driver: FakeDriver)
     assert driver.pushed == []
 
 
-def test_a_window_can_be_given_back(driver: FakeDriver) -> None:
+def test_a_window_can_be_given_back(driver: Any) -> None:
     with CudaDevice(driver) as device:
         before = driver.taken
         device.release(device.window(100))
@@ -137,7 +137,7 @@ def test_a_window_can_be_given_back(driver: FakeDriver) -> None:
 
 
 @pytest.mark.parametrize("capability", [(6, 2), (5, 3)])
-def test_a_gpu_that_is_too_old_is_refused(driver: FakeDriver, capability: Tuple[int, int]) -> None:
+def test_a_gpu_that_is_too_old_is_refused(driver: Any, capability: Tuple[int, int]) -> None:
     driver.capability = capability
     with pytest.raises(EngineRefused, match="compute capability"), CudaDevice(driver):
         pass
@@ -150,7 +150,7 @@ def test_pycuda_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
         pycuda_driver()
 
 
-def test_mirrors_show_what_lies_on_the_device(driver: FakeDriver) -> None:
+def test_mirrors_show_what_lies_on_the_device(driver: Any) -> None:
     with CudaDevice(driver) as device:
         address, stream = device.memory(8), device.stream()
         mirror = device.mirror(address, 8)

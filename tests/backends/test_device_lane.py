@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
@@ -46,7 +46,7 @@ def behaviour() -> Behaviour:
 
 
 @pytest.fixture
-def engine(gpu: FakeDriver, plan: Path, behaviour: Behaviour) -> Iterator[TensorRtEngine]:
+def engine(gpu: Any, plan: Path, behaviour: Behaviour) -> Iterator[TensorRtEngine]:
     trt: Any = FakeExecution(gpu, MANIFEST, behaviour=behaviour)
     with TensorRtEngine(MANIFEST, plan_build(), plan).on(trt, gpu) as engine:
         yield engine
@@ -84,9 +84,7 @@ def test_masks_are_exact(engine: TensorRtEngine, size: Tuple[int, int], mask: Ma
     assert np.abs(found.picture - seen).max() <= 1
 
 
-def test_larger_and_smaller_frames_follow_each_other(
-    engine: TensorRtEngine, gpu: FakeDriver
-) -> None:
+def test_larger_and_smaller_frames_follow_each_other(engine: TensorRtEngine, gpu: Any) -> None:
     sizes = [(32, 64), (200, 300), (10, 10), (200, 300), (48, 192)]
     for seed, size in enumerate(sizes):
         found = engine.lanes[0].label(frame(seed, size), "frame")
@@ -117,7 +115,7 @@ def test_stages_are_timed_by_the_device(engine: TensorRtEngine) -> None:
 
 @pytest.mark.parametrize("call", ["preprocess", "labels_float32", "resize_labels", "cuMemset"])
 def test_a_frame_that_fails_does_not_touch_the_next(
-    engine: TensorRtEngine, gpu: FakeDriver, call: str
+    engine: TensorRtEngine, gpu: Any, call: str
 ) -> None:
     gpu.refuse = call
     with pytest.raises(CallFailed, match="invalid argument"):
@@ -127,9 +125,7 @@ def test_a_frame_that_fails_does_not_touch_the_next(
         np.testing.assert_array_equal(found.labels, truth(frame(seed), "frame"))
 
 
-def test_a_frame_too_large_for_the_memory_fails_alone(
-    engine: TensorRtEngine, gpu: FakeDriver
-) -> None:
+def test_a_frame_too_large_for_the_memory_fails_alone(engine: TensorRtEngine, gpu: Any) -> None:
     gpu.capacity = gpu.taken + 100_000
     with pytest.raises(DeviceMemoryFull, match="bytes"):
         engine.lanes[0].label(frame(1, (500, 500)), "frame")
@@ -158,7 +154,7 @@ def forgotten(name: str) -> Callable[..., None]:
 def test_a_step_that_never_ran_is_found_out(
     host: HostMachine, plan: Path, call: str, told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gpu = FakeDriver(host)
+    gpu: Any = FakeDriver(host)
     trt: Any = FakeExecution(gpu, MANIFEST)
     with TensorRtEngine(MANIFEST, plan_build(), plan).on(trt, gpu) as engine:
         engine.lanes[0].label(frame(1), "model")
@@ -168,7 +164,7 @@ def test_a_step_that_never_ran_is_found_out(
 
 
 def test_labels_that_were_never_written_are_not_returned(
-    engine: TensorRtEngine, gpu: FakeDriver, monkeypatch: pytest.MonkeyPatch
+    engine: TensorRtEngine, gpu: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = gpu.host.run
 
@@ -191,7 +187,7 @@ def test_logits_that_are_no_numbers_give_no_mask(
 
 
 def test_a_lost_gpu_fails_every_lane(host: HostMachine, plan: Path) -> None:
-    gpu = FakeDriver(host)
+    gpu: Any = FakeDriver(host)
     trt: Any = FakeExecution(gpu, MANIFEST)
     with TensorRtEngine(MANIFEST, plan_build(), plan).on(trt, gpu) as engine:
         gpu.broken = ILLEGAL
@@ -201,7 +197,8 @@ def test_a_lost_gpu_fails_every_lane(host: HostMachine, plan: Path) -> None:
 
 
 def test_a_lost_gpu_makes_the_daemon_s_worker_fail(host: HostMachine, plan: Path) -> None:
-    gpu, counted = FakeDriver(host), Counted()
+    gpu: Any = FakeDriver(host)
+    counted = Counted()
     faults: List[EngineFailed] = []
     trt: Any = FakeExecution(gpu, MANIFEST)
     with TensorRtEngine(MANIFEST, plan_build(), plan).on(trt, gpu) as engine:
@@ -243,8 +240,9 @@ def test_the_next_frame_is_begun_before_the_last_is_finished(host: HostMachine) 
     first, rest = threading.Event(), threading.Event()
     rest.set()
     waits: Dict[str, threading.Event] = {"a": first, "b": rest, "c": rest, "d": rest}
-    with DeviceThread(CudaDevice(FakeDriver(host))) as thread, ThreadPoolExecutor(4) as threads:
-        handed = []
+    driver: Any = FakeDriver(host)
+    with DeviceThread(CudaDevice(driver)) as thread, ThreadPoolExecutor(4) as threads:
+        handed: List[Future[Any]] = []
         for name, go in waits.items():
             queued = len(handed)
             handed.append(threads.submit(thread.run, Slow(log, name, go)))

@@ -38,7 +38,7 @@ def plan_build(release: str = "10.3") -> Build:
 @pytest.fixture
 def driver(host: HostMachine) -> Iterator[FakeDriver]:
     """A discrete GPU, on which nothing may be left behind."""
-    driver = FakeDriver(host)
+    driver: Any = FakeDriver(host)
     yield driver
     assert driver.pushed == [], "a context is still pushed"
     assert driver.retained == 0, "the primary context is still held"
@@ -53,7 +53,7 @@ def plan(tmp_path: Path) -> Path:
 
 
 def engine_on(
-    driver: FakeDriver, plan: Path, behaviour: Behaviour, release: str = "10.3"
+    driver: Any, plan: Path, behaviour: Behaviour, release: str = "10.3"
 ) -> TensorRtEngine:
     trt: Any = FakeExecution(driver, MANIFEST, release, behaviour)
     return TensorRtEngine(MANIFEST, plan_build(release), plan).on(trt, driver)
@@ -63,7 +63,7 @@ class TestTensorRtEngine(EngineContract):
     tolerance = 1e-5
 
     @pytest.fixture(params=["8.5", "8.6", "10.3", "10.13", "11.0", "11.1"])
-    def engine(self, request: pytest.FixtureRequest, driver: FakeDriver, plan: Path) -> Engine:
+    def engine(self, request: pytest.FixtureRequest, driver: Any, plan: Path) -> Engine:
         return engine_on(driver, plan, Behaviour(), request.param)
 
     def expected(self, pixels: np.ndarray) -> np.ndarray:
@@ -85,7 +85,7 @@ class TestTensorRtEngine(EngineContract):
 def test_types_and_layouts_of_plans(
     host: HostMachine, plan: Path, behaviour: Behaviour, integrated: bool
 ) -> None:
-    driver = FakeDriver(host, integrated)
+    driver: Any = FakeDriver(host, integrated)
     with engine_on(driver, plan, behaviour) as engine:
         logits = computed(engine.slots[0], picture(3))
     expected = logits_of(network_input(picture(3), MANIFEST.input)[0], MANIFEST)
@@ -114,7 +114,7 @@ def test_types_and_layouts_of_plans(
     ],
 )
 def test_what_cannot_run_is_refused_with_its_cause_and_cure(
-    driver: FakeDriver, plan: Path, behaviour: Behaviour, told: str
+    driver: Any, plan: Path, behaviour: Behaviour, told: str
 ) -> None:
     engine = engine_on(driver, plan, behaviour)
     with pytest.raises(EngineRefused, match=told) as refused, engine:
@@ -122,7 +122,7 @@ def test_what_cannot_run_is_refused_with_its_cause_and_cure(
     assert re.search("build-engine|Stop", refused.value.cure)
 
 
-def test_memory_is_counted_before_a_context_is_made(driver: FakeDriver, plan: Path) -> None:
+def test_memory_is_counted_before_a_context_is_made(driver: Any, plan: Path) -> None:
     trt: Any = FakeExecution(driver, MANIFEST, behaviour=Behaviour(scratch=1 << 40))
     engine = TensorRtEngine(MANIFEST, plan_build(), plan).on(trt, driver)
     with pytest.raises(EngineRefused), engine:
@@ -130,7 +130,7 @@ def test_memory_is_counted_before_a_context_is_made(driver: FakeDriver, plan: Pa
     assert trt.contexts == 0
 
 
-def test_a_plan_of_another_version_is_never_deserialised(driver: FakeDriver, plan: Path) -> None:
+def test_a_plan_of_another_version_is_never_deserialised(driver: Any, plan: Path) -> None:
     trt: Any = FakeExecution(driver, MANIFEST, "8.5")
     engine = TensorRtEngine(MANIFEST, plan_build("8.6"), plan).on(trt, driver)
     with pytest.raises(EngineRefused, match=r"is for tensorrt 8\.6\.0\.1, here is 8\.5"), engine:
@@ -138,7 +138,7 @@ def test_a_plan_of_another_version_is_never_deserialised(driver: FakeDriver, pla
     assert trt.deserialised == 0
 
 
-def test_a_machine_without_a_gpu_is_told_so(driver: FakeDriver, plan: Path) -> None:
+def test_a_machine_without_a_gpu_is_told_so(driver: Any, plan: Path) -> None:
     driver.absent = True
     with pytest.raises(EngineRefused, match="CUDA does not start"), engine_on(
         driver, plan, Behaviour()
@@ -155,7 +155,7 @@ def test_missing_libraries_are_named(plan: Path, monkeypatch: pytest.MonkeyPatch
         open_engine(MANIFEST, plan_build(), plan)
 
 
-def test_a_refused_pass_fails_and_leaves_the_logits_alone(driver: FakeDriver, plan: Path) -> None:
+def test_a_refused_pass_fails_and_leaves_the_logits_alone(driver: Any, plan: Path) -> None:
     behaviour = Behaviour()
     with engine_on(driver, plan, behaviour) as engine:
         before = computed(engine.slots[0], picture(1))
@@ -165,7 +165,7 @@ def test_a_refused_pass_fails_and_leaves_the_logits_alone(driver: FakeDriver, pl
         assert (engine.slots[0].output == before).all()
 
 
-def test_a_lost_gpu_stays_lost_and_is_still_let_go(driver: FakeDriver, plan: Path) -> None:
+def test_a_lost_gpu_stays_lost_and_is_still_let_go(driver: Any, plan: Path) -> None:
     with engine_on(driver, plan, Behaviour()) as engine:
         driver.broken = ILLEGAL
         for _ in range(2):
@@ -174,16 +174,14 @@ def test_a_lost_gpu_stays_lost_and_is_still_let_go(driver: FakeDriver, plan: Pat
             assert "Restart the daemon" in lost.value.cure
 
 
-def test_several_engines_share_a_process(driver: FakeDriver, plan: Path) -> None:
+def test_several_engines_share_a_process(driver: Any, plan: Path) -> None:
     with engine_on(driver, plan, Behaviour()) as one, engine_on(driver, plan, Behaviour()) as two:
         with ThreadPoolExecutor(1) as other:
             first = other.submit(computed, one.slots[0], picture(1)).result()
         assert (computed(two.slots[0], picture(1)) == first).all()
 
 
-def test_layers_are_timed_as_trtexec_writes_it(
-    driver: FakeDriver, plan: Path, tmp_path: Path
-) -> None:
+def test_layers_are_timed_as_trtexec_writes_it(driver: Any, plan: Path, tmp_path: Path) -> None:
     with engine_on(driver, plan, Behaviour()) as engine:
         text = engine.layer_times(passes=4)
     assert json.loads(text)[0] == {"count": 4}
