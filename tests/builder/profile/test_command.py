@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, List
+from typing import List
 
 import pytest
 import torch
@@ -11,7 +11,6 @@ import torch
 from runtime.builder.checkpoint import save_checkpoint
 from runtime.builder.profile.encoder_alone import EncoderAlone
 from runtime.builder.profile.places import Place, places_in
-from runtime.builder.profile.subject import Model, profiled
 from runtime.builder.profile.torch_timing import TorchTiming
 from runtime.builder.pruning.latency import latency_table_from_file
 from runtime.cli import main
@@ -55,28 +54,6 @@ def test_the_encoder_alone_computes_what_it_does_in_the_network() -> None:
     places = {places_in("resnet18")(name) for name in times}
     assert Place("block 4", 0) in places
     assert Place("classifier") not in places
-
-
-def test_models_take_turns() -> None:
-    order: List[str] = []
-
-    class Counted:
-        backend = "a test"
-
-        def __init__(self, name: str) -> None:
-            self._name = name
-
-        def forward(self) -> float:
-            order.append(self._name)
-            return 2.0
-
-        def layers(self) -> Dict[str, float]:
-            return {"logits": 1.0}
-
-    models = [(Model(name, narrow()), Counted(name)) for name in ("full", "pruned")]
-    found = profiled(models, repetitions=2)
-    assert order == ["full", "pruned"] * 5  # three of the turns warm up
-    assert [profile.forward.count for profile in found] == [2, 2]
 
 
 def test_profiles_checkpoints_on_both_backends(

@@ -1,15 +1,12 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 
-from runtime.builder.profile.heat_map import write_heat_map
 from runtime.builder.profile.places import Place, places_in
 from runtime.builder.profile.profile import Profile, not_faster, profile_from_passes, spread
 from runtime.builder.profile.subject import narrowed_blocks
-from runtime.builder.profile.tables import forward_table, level_table
 from runtime.builder.swiftnet import Architecture, Widths
 from runtime.errors import InvalidInput
 
@@ -70,22 +67,6 @@ def test_flags_a_forward_pass_that_is_no_faster() -> None:
     assert "its forward pass of 18.00 ms" in flag
 
 
-def test_tables_are_laid_out_as_in_the_study() -> None:
-    rows = level_table([profile(), profile(0.5, "pruned")]).markdown().splitlines()
-    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
-    assert cells[0][:5] == ["level", "model", "backend", "scaling", "stem"]
-    assert [row[:2] for row in cells[2:]] == [
-        ["0", "full"],
-        ["0", "pruned"],
-        ["1", "full"],
-        ["1", "pruned"],
-    ]
-    assert cells[2][cells[0].index("block 1")] == "8.00"
-    assert cells[3][cells[0].index("block 1")] == "4.00"
-    passes = forward_table([profile(), profile(0.5, "pruned")]).csv().splitlines()
-    assert len(passes) == 3
-
-
 def test_knows_which_blocks_pruning_made_narrower() -> None:
     whole = Architecture("resnet18", 5)
     inner = ((64, 64), (128, 64), (256, 256), (512, 512))
@@ -93,8 +74,3 @@ def test_knows_which_blocks_pruning_made_narrower() -> None:
     assert narrowed_blocks(pruned, whole) == {"block 2"}
     assert narrowed_blocks(whole, whole) == frozenset()
     assert narrowed_blocks(Architecture("mobilenet_v2", 5), whole) == frozenset()
-
-
-def test_draws_a_heat_map(tmp_path: Path) -> None:
-    write_heat_map([profile(), profile(0.5, "pruned")], tmp_path / "map.png")
-    assert (tmp_path / "map.png").read_bytes()[:4] == b"\x89PNG"
