@@ -37,6 +37,9 @@ def write_sensitivity_plot(found: PruningSensitivity, path: Path) -> None:
         axes.set_title(f"{name} ({found.channels[name]})", size=8.5)
     for axes in grid[len(names) :]:
         axes.set_axis_off()
+    # The lowest plot of a column may stand above an empty place, where shared axes hide its ticks.
+    for axes in grid[max(0, len(names) - columns) : len(names)]:
+        axes.tick_params(labelbottom=True)
     for axes in grid[max(0, len(names) - columns) : len(names)]:
         axes.tick_params(labelbottom=True)  # also where the row below is shorter
     most = max(p.miou for points in found.points.values() for p in points.values())
