@@ -48,7 +48,8 @@ TENSORRT_BINDINGS := tensorrt-bindings==8.6.1 tensorrt-cu12-bindings==10.3.0 \
 
 test-rtx: .venv-rtx/.ready ## Build small plans with TensorRT-RTX, look into real bindings
 	.venv-rtx/bin/python -m pytest -q tests/backends/test_plan_rtx.py \
-	    tests/backends/test_plan_folder_rtx.py tests/backends/test_plan_bindings.py
+	    tests/backends/test_plan_folder_rtx.py tests/backends/test_plan_bindings.py \
+	    tests/backends/test_tensorrt_rtx.py
 
 # Every network of the family, and ResNet-34 at full size.
 MATRIX ?= build/matrix

@@ -31,7 +31,8 @@ def logits_of(planar: np.ndarray, manifest: EngineManifest) -> np.ndarray:
     colours = seen * np.array(spec.std, np.float32) + np.array(spec.mean, np.float32)
     palette = np.array(manifest.classes.palette, np.float32)
     distance: np.ndarray = ((colours[:, :, None] - palette) / 255) ** 2
-    return -distance.sum(axis=-1).transpose(2, 0, 1)
+    logits: np.ndarray = -distance.sum(axis=-1).transpose(2, 0, 1)
+    return logits
 
 
 @dataclass
@@ -82,8 +83,8 @@ class FakeExecution(FakeTensorRT):
         self.IProfiler = type("IProfiler", (), {})
         self.Runtime = self._execution_runtime
 
-    def _execution_runtime(self, logger: Any) -> Any:
-        self.logger = logger
+    def _execution_runtime(self, _: Any) -> Any:
+        self.logger = _
         return self.show("Runtime", ExecutionRuntime(self))
 
 

@@ -68,7 +68,8 @@ class TestTensorRtEngine(EngineContract):
 
     def expected(self, pixels: np.ndarray) -> np.ndarray:
         planar = network_input(pixels, MANIFEST.input)[0]
-        return logits_of(planar, MANIFEST).transpose(1, 2, 0)
+        logits: np.ndarray = logits_of(planar, MANIFEST).transpose(1, 2, 0)
+        return logits
 
 
 @pytest.mark.parametrize("integrated", [False, True])

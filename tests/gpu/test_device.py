@@ -103,7 +103,7 @@ def test_a_lane_labels_as_the_slot_s_logits_and_the_reference_do(engine: TensorR
         (frame,) = frames(engine, 1)
         engine.slots[0].input[...] = frame.pixels
         engine.slots[0].run()
-        expected = labels_from_logits(engine.slots[0].output, engine.input.shape[:2])
+        expected = labels_from_logits(engine.slots[0].output, frame.pixels.shape[:2])
         for lane in engine.lanes:
             found = lane.label(frame, "frame").labels
             np.testing.assert_array_equal(found, resize_labels(expected, *found.shape))
