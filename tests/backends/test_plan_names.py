@@ -74,7 +74,11 @@ def test_layers_and_precisions_are_called_what_tensorrt_calls_them() -> None:
         ("8.6", {"strong_typing", "progress", "node_names", "memory_size_v2"}, "memory_size"),
         ("10.3", {"ahead_of_time"}, "memory_size_v2"),
         ("10.13", {"ahead_of_time"}, "strong_typing"),
-        ("11.0", {"weak_typing", "explicit_batch", "dynamic_ranges", "memory_size"}, "strong_typing"),
+        (
+            "11.0",
+            {"weak_typing", "explicit_batch", "dynamic_ranges", "memory_size"},
+            "strong_typing",
+        ),
         ("11.1", {"weak_typing", "explicit_batch", "dynamic_ranges", "memory_size"}, "progress"),
     ],
 )
