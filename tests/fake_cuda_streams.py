@@ -1,4 +1,4 @@
-"""Streams and events of the stand-in for a GPU: what is queued waits until somebody waits for it."""
+"""Streams and events of the stand-in for a GPU: the queue is worked off when somebody waits."""
 
 from __future__ import annotations
 
