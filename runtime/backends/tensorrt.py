@@ -84,6 +84,7 @@ class TensorRtEngine:
         self._require_version(trt)
         with ExitStack() as things:
             thread = things.enter_context(DeviceThread(CudaDevice(self._driver)))
+            self._require_device(thread.device)
             plan = LoadedPlan(
                 trt, thread.device, self._artefact.read_bytes(), self._manifest, self._reserve
             )
@@ -146,6 +147,16 @@ class TensorRtEngine:
             raise EngineRefused(
                 f"{self._artefact.name} is for {self._build.backend} "
                 f"{self._build.backend_version}, here is {trt.__version__}",
+                "Build it here with `runtime build-engine --tensorrt`",
+            )
+
+    def _require_device(self, device: CudaDevice) -> None:
+        # The repository compares with what the driver says of the machine; this is the very device.
+        here = ".".join(map(str, device.compute_capability))
+        if self._build.compute_capability not in (None, here):
+            raise EngineRefused(
+                f"{self._artefact.name} is for compute capability "
+                f"{self._build.compute_capability}, {device.name} has {here}",
                 "Build it here with `runtime build-engine --tensorrt`",
             )
 

@@ -139,6 +139,15 @@ def test_a_plan_of_another_version_is_never_deserialised(driver: Any, plan: Path
     assert trt.deserialised == 0
 
 
+def test_a_plan_of_another_device_is_never_deserialised(driver: Any, plan: Path) -> None:
+    trt: Any = FakeExecution(driver, MANIFEST, "10.3")
+    foreign = plan_build().model_copy(update={"compute_capability": "8.7"})
+    engine = TensorRtEngine(MANIFEST, foreign, plan).on(trt, driver)
+    with pytest.raises(EngineRefused, match=r"is for compute capability 8\.7, .* has 9\.0"), engine:
+        pass
+    assert trt.deserialised == 0
+
+
 def test_a_machine_without_a_gpu_is_told_so(driver: Any, plan: Path) -> None:
     driver.absent = True
     with pytest.raises(EngineRefused, match="CUDA does not start"), engine_on(

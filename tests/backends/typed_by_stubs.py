@@ -95,7 +95,7 @@ def interface(real: trt.ICudaEngine) -> List[Any]:
     taken = real.get_tensor_mode(name) == trt.TensorIOMode.OUTPUT
     linear = real.get_tensor_format(name) == trt.TensorFormat.LINEAR
     half = real.get_tensor_dtype(name) == trt.DataType.HALF
-    return [sizes, taken, linear, half, list(real.get_tensor_shape(name))]
+    return [sizes, taken, linear, half, real.get_tensor_shape(name)[:]]
 
 
 def execution(real: trt.ICudaEngine, profiler: trt.IProfiler) -> bool:
