@@ -66,6 +66,15 @@ class PruningChoice(PruningRequest):
 
     name: str = Field(pattern=NAME)
 
+    @model_validator(mode="after")
+    def _needs_nothing_else(self) -> PruningChoice:
+        # Said before the first training, not by the step that would miss them after hours.
+        if self.importance == "context":
+            raise ValueError("a study has no pictures for the importance 'context'")
+        if self.allocation == "latency":
+            raise ValueError("a study has no latency table for the allocation 'latency'")
+        return self
+
     def request(self, seed: int) -> PruningRequest:
         """The same as the planner takes it."""
         return PruningRequest(**{**self.model_dump(exclude={"name"}), "seed": seed})
