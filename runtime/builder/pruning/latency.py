@@ -75,6 +75,7 @@ class Prediction(BaseModel):
 
     Attributes:
         table_sha256: of the latency table.
+        backend: of the table, its precision included.
         whole_ms: of the whole network.
         predicted_ms: of the pruned one.
     """
@@ -82,6 +83,7 @@ class Prediction(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     table_sha256: str
+    backend: str
     whole_ms: float
     predicted_ms: float
 

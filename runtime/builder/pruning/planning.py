@@ -79,7 +79,10 @@ def plan_from_checkpoint(
 
 def _prediction(table: LatencyTable, widths: Dict[str, int]) -> Prediction:
     return Prediction(
-        table_sha256=table.sha256, whole_ms=table.whole_ms, predicted_ms=table.predicted(widths)
+        table_sha256=table.sha256,
+        backend=table.backend,
+        whole_ms=table.whole_ms,
+        predicted_ms=table.predicted(widths),
     )
 
 
