@@ -171,8 +171,8 @@ def _kept_promises(profiles: Sequence[Profile], promises: Dict[str, Prediction])
                 share = profile.forward.mean / group[0].forward.mean
                 lines.append(
                     f"{profile.model}: the table of {promise.backend} foretold "
-                    f"{promise.predicted_ms:.2f} ms, {foretold:.0%} of the whole network's time; it is {share:.0%}, "
-                    f"{profile.forward.mean:.2f} ms, on {backend}"
+                    f"{promise.predicted_ms:.2f} ms, {foretold:.0%} of the whole network's time; "
+                    f"it is {share:.0%}, {profile.forward.mean:.2f} ms, on {backend}"
                 )
     return lines
 
