@@ -172,7 +172,9 @@ def test_the_example_shows_the_defaults() -> None:
 
 
 def test_the_manual_lists_every_setting() -> None:
-    manual = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text()
+    manual = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text(
+        encoding="utf-8"
+    )
     for model in (ServeSettings, StreamSettings):
         for name, field in model.model_fields.items():
             assert f"| `{name}` |" in manual

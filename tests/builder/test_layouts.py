@@ -119,7 +119,9 @@ def test_a_contradictory_description_is_refused(
     tmp_path: Path, change: Dict[str, Any], said: str
 ) -> None:
     path = write_dataset(tmp_path) / "dataset.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **change}), encoding="utf-8")
+    path.write_text(
+        json.dumps({**json.loads(path.read_text(encoding="utf-8")), **change}), encoding="utf-8"
+    )
 
     with pytest.raises(InvalidInput, match=said):
         open_dataset(tmp_path)

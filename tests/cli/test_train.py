@@ -86,7 +86,7 @@ def test_a_plan_in_a_file_is_run_and_flags_win_over_it(
     card = load_checkpoint(out / "checkpoint.pt").metadata
     assert card["plan"]["settings"]["epochs"] == 1
     assert card["pictures"] == 4
-    assert json.loads((out / "report.json").read_text())["images"] == 4
+    assert json.loads((out / "report.json").read_text(encoding="utf-8"))["images"] == 4
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
 
 def test_as_json_it_holds_the_manifest_and_the_choice(folder: EngineFolder) -> None:
     told = json.loads(json.dumps(inspect_engine(folder, XAVIER, verify=True).as_json()))
-    assert told["manifest"] == json.loads(folder.manifest_path.read_text())
+    assert told["manifest"] == json.loads(folder.manifest_path.read_text(encoding="utf-8"))
     assert [b["artefact"] for b in told["builds"] if b["chosen"]] == ["xavier.plan"]
     assert told["machine"]["gpu"]["compute_capability"] == "7.2"
     assert told["refusal"] is None

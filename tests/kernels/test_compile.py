@@ -31,7 +31,7 @@ ptxas info    : Used 19 registers, 392 bytes cmem[0]
 
 @pytest.fixture(scope="module")
 def manifest() -> Record:
-    loaded: Record = json.loads((FOLDER / MANIFEST_NAME).read_text())
+    loaded: Record = json.loads((FOLDER / MANIFEST_NAME).read_text(encoding="utf-8"))
     return loaded
 
 

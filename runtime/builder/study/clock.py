@@ -48,7 +48,9 @@ class SpentTime:
 
     def seconds(self) -> Optional[float]:
         """The sum over all attempts; None where none was noted."""
-        noted = [float(path.read_text()) for path in self._folder.glob(f"{PREFIX}*.txt")]
+        noted = [
+            float(path.read_text(encoding="utf-8")) for path in self._folder.glob(f"{PREFIX}*.txt")
+        ]
         return sum(noted) if noted else None
 
     def _keep_noting(self) -> None:

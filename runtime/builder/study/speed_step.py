@@ -64,7 +64,7 @@ def in_turns(slots: Mapping[str, Slot], repetitions: int) -> Dict[str, Speed]:
 
 def machine_in_words() -> str:
     """The processor, its cores that may be used, and the library."""
-    text = CPU_DESCRIPTION.read_text() if CPU_DESCRIPTION.is_file() else ""
+    text = CPU_DESCRIPTION.read_text(encoding="utf-8") if CPU_DESCRIPTION.is_file() else ""
     described = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
     known = {key.strip(): value.strip() for key, value in described.items()}
     cpu = known.get("model name") or platform.machine()

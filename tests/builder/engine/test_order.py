@@ -94,7 +94,7 @@ def test_pictures_of_unknown_history_count_as_seen(
     with pytest.raises(InvalidConfig, match="size of the input"):
         order_from_request(request)
     written = tmp_path / "engine" / "recipe.toml"
-    text = f'{written.read_text()}\n{INPUT}\nresampling = "area"\n'
+    text = f'{written.read_text(encoding="utf-8")}\n{INPUT}\nresampling = "area"\n'
     written.write_text(text, encoding="utf-8")
     order = order_from_request(request)
     assert [exam.choice.seen_in_training for exam in order.exams] == [True]
@@ -168,7 +168,9 @@ def test_the_canary_is_the_named_picture_or_the_first_of_an_exam(
     canary = order_from_request(BuildRequest(recipe=recipe)).canary
     assert canary is not None
     assert canary.parent.parent.name == "val"
-    recipe.write_text(f'canary = "picture-2"\n{recipe.read_text()}', encoding="utf-8")
+    recipe.write_text(
+        f'canary = "picture-2"\n{recipe.read_text(encoding="utf-8")}', encoding="utf-8"
+    )
     canary = order_from_request(BuildRequest(recipe=recipe)).canary
     assert canary is not None
     assert canary.name == "picture-2.png"

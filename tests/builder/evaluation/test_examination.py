@@ -75,7 +75,10 @@ def test_an_engine_is_measured_through_the_code_that_serves_it(
 
     assert report.pixel_accuracy == pytest.approx(0.75, abs=0.01)
     assert report.iou["dark"] == pytest.approx(0.5, abs=0.02)
-    assert json.loads((tmp_path / "out" / "report.json").read_text())["miou"] == report.miou
+    assert (
+        json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))["miou"]
+        == report.miou
+    )
     assert (tmp_path / "out" / "confusion.png").exists()
 
 

@@ -67,9 +67,13 @@ def test_profiles_checkpoints_on_both_backends(
     text = capsys.readouterr().out
     assert "| backbone of full" in text
     assert "openvino fp32" in text
-    assert (out / "profile.md").read_text().endswith("![openvino fp32](openvino-fp32.png)\n")
+    assert (
+        (out / "profile.md")
+        .read_text(encoding="utf-8")
+        .endswith("![openvino fp32](openvino-fp32.png)\n")
+    )
     assert (out / "torch-fp32.png").is_file()
-    passes = (out / "forward.csv").read_text().splitlines()
+    passes = (out / "forward.csv").read_text(encoding="utf-8").splitlines()
     assert [line.split(",")[0] for line in passes[1:]] == ["full", "backbone of full", "half"] * 2
 
 

@@ -142,6 +142,6 @@ class TestCommand:
         out = ["--out", str(source.with_name("plan.json")), "--plan-only"]
         asked = ["--blocks", "1", "--align", "1", "--size", "128x128"]
         assert main(["prune", str(source), *out, *asked]) == 0
-        written = json.loads(source.with_name("plan.json").read_text())
+        written = json.loads(source.with_name("plan.json").read_text(encoding="utf-8"))
         assert "latency" not in written
         assert "budget_ms" not in written["request"]

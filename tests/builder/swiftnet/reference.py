@@ -37,7 +37,7 @@ class Case:
 
 
 def case(name: str) -> Case:
-    described = json.loads((DATA / f"{name}.json").read_text())
+    described = json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
     with np.load(DATA / f"{name}.npz") as answers:
         return Case(
             ARCHITECTURES[name],

@@ -64,7 +64,7 @@ def test_the_report_is_what_the_checkpoint_measures(trained: Path, plan: Trainin
 
     report = evaluate(predict, held)
     assert card.held_out == report
-    text = (trained.parent / "report.json").read_text()
+    text = (trained.parent / "report.json").read_text(encoding="utf-8")
     assert EvaluationReport.model_validate_json(text) == report
     assert (trained.parent / "confusion.png").stat().st_size > 1000
 

@@ -22,7 +22,7 @@ def model() -> SwiftNet:
 
 
 def lines(path: Path) -> List[Dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def measured(_: SwiftNet) -> EvaluationReport:
