@@ -10,7 +10,7 @@ import openvino
 
 from runtime.builder.graph.network_graph import INPUT, OUTPUT
 
-_SETTINGS: Dict[str, object] = {
+CPU_SETTINGS: Dict[str, object] = {
     # Left to itself OpenVINO computes in bfloat16 where the processor can.
     "INFERENCE_PRECISION_HINT": "f32",
     "PERFORMANCE_HINT": "LATENCY",
@@ -33,7 +33,7 @@ class OnnxRunner:
         inner = [name for name in tensors if name != OUTPUT]
         if inner:
             network.add_outputs(inner)
-        compiled = core.compile_model(network, "CPU", _SETTINGS)
+        compiled = core.compile_model(network, "CPU", CPU_SETTINGS)
         self._ports = [compiled.output(name) for name in tensors]
         self._request = compiled.create_infer_request()
 

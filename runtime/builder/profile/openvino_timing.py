@@ -8,16 +8,9 @@ from typing import Dict, Tuple
 import numpy as np
 import openvino
 
+from runtime.builder.graph.inference import CPU_SETTINGS
 from runtime.builder.graph.network_graph import INPUT
 from runtime.builder.profile.profile import LayerTimes
-
-_SETTINGS: Dict[str, object] = {
-    # Left to itself OpenVINO computes in bfloat16 where the processor can.
-    "INFERENCE_PRECISION_HINT": "f32",
-    "PERFORMANCE_HINT": "LATENCY",
-    # A pinned thread waits for its core even while another is idle.
-    "ENABLE_CPU_PINNING": False,
-}
 
 
 class OpenVinoTiming:
@@ -35,8 +28,8 @@ class OpenVinoTiming:
         self.backend = f"openvino {precision}"
         core = openvino.Core()
         network = core.read_model(model)
-        plain = core.compile_model(network, "CPU", _SETTINGS)
-        counting = core.compile_model(network, "CPU", {**_SETTINGS, "PERF_COUNT": True})
+        plain = core.compile_model(network, "CPU", CPU_SETTINGS)
+        counting = core.compile_model(network, "CPU", {**CPU_SETTINGS, "PERF_COUNT": True})
         # Counters know a fused layer by one of its names; the compiled graph knows all of them.
         self._names = {
             node.get_friendly_name(): _original_names(node)
