@@ -23,11 +23,8 @@ help: ## List the targets
 serve: .venv/.serving ## Serve the demo engine on the demo clip
 	.venv/bin/runtime serve --config deploy/demo.toml
 
-# Training has a process of its own: after the tests of reports, profiles and quantization in one
-# process, torch 2.13 has crashed in a backward pass (segmentation fault, cause not found yet).
 test: lint test-py38 ## Check style and types, then run the tests, on Python 3.8 too where there is one
-	.venv/bin/python -m pytest -q --ignore=tests/builder/training
-	.venv/bin/python -m pytest -q tests/builder/training
+	.venv/bin/python -m pytest -q
 
 lint: .venv/.development .venv/stubs/.ready ## Check style, format and types
 	.venv/bin/ruff check .

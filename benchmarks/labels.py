@@ -23,6 +23,7 @@ from openvino import opset13 as ops
 from benchmarks.ratios import interleaved, show
 from benchmarks.raw_engine import with_head
 from runtime.backends import open_engine
+from runtime.backends.openvino_core import openvino_core
 from runtime.codec import ImageLimits, decode_image
 from runtime.frame import Frame
 from runtime.machine import this_machine
@@ -95,7 +96,7 @@ class InGraph:
         logits = ops.parameter(list(self._planes[0].shape), ov.Type.f32)
         model = with_head(ov.Model([logits], [logits], "logits"), case.size)
         settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-        self._request = ov.Core().compile_model(model, "CPU", settings).create_infer_request()
+        self._request = openvino_core().compile_model(model, "CPU", settings).create_infer_request()
         self._size = case.size
 
     def __call__(self, picture: int) -> np.ndarray:

@@ -15,6 +15,7 @@ from openvino import opset13 as ops
 
 from runtime.backends import Mode
 from runtime.backends.openvino import compile_settings, with_preprocessing
+from runtime.backends.openvino_core import openvino_core
 from runtime.manifest import Build, EngineManifest
 
 
@@ -29,7 +30,7 @@ class RawEngine:
     """
 
     def __init__(self, manifest: EngineManifest, build: Build, artefact: Path, mode: Mode) -> None:
-        core = ov.Core()
+        core = openvino_core()
         model = core.read_model(str(artefact))
         size = (manifest.input.height, manifest.input.width)
         model = with_preprocessing(with_head(model, size), manifest)

@@ -64,7 +64,7 @@ FENCES: Dict[str, Tuple[str, ...]] = {
     "tensorboard": ("builder",),
     "tensorrt": ("backends.tensorrt", "backends.plan"),
     "pycuda": ("cuda",),
-    "openvino": ("backends.openvino", "builder"),
+    "openvino": ("backends.openvino", "backends.openvino_core", "builder"),
     "cv2": (
         "sources",
         "masks",

@@ -19,6 +19,7 @@ from openvino.preprocess import ColorFormat, PrePostProcessor
 from openvino.properties import hint
 
 from runtime.backends import Mode, TensorSpec, input_tensor, output_tensor
+from runtime.backends.openvino_core import openvino_core
 from runtime.errors import EngineFailed, EngineRefused
 from runtime.manifest import Build, EngineManifest
 
@@ -51,7 +52,7 @@ class OpenVinoEngine:
         Raises:
             EngineRefused: OpenVINO cannot read or compile it, or its shapes are not the manifest's.
         """
-        core = ov.Core()
+        core = openvino_core()
         try:
             model = core.read_model(str(self._artefact))
             self._refuse_other_shapes(model)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from tests.contracts.engine import EngineContract, computed, picture, striped_ma
 from tests.engines import fake_build
 
 CORES = len(os.sched_getaffinity(0))
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def openvino_engine(
@@ -102,3 +105,9 @@ def test_what_openvino_cannot_read_is_refused_with_the_cure(tmp_path: Path) -> N
         with pytest.raises(EngineRefused, match=r"model\.onnx") as refused:
             openvino_engine(path, striped_manifest()).__enter__()
         assert "runtime build-engine" in refused.value.cure
+
+
+def test_a_signal_after_engines_were_closed_is_handled(network: Path) -> None:
+    command = [sys.executable, "-m", "tests.backends.signal_after_engines", str(network)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (0, "noticed\n"), run.stderr

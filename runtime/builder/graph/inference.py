@@ -6,8 +6,8 @@ from typing import Dict, List, Sequence
 
 import numpy as np
 import onnx
-import openvino
 
+from runtime.backends.openvino_core import openvino_core
 from runtime.builder.graph.network_graph import INPUT, OUTPUT
 
 CPU_SETTINGS: Dict[str, object] = {
@@ -28,7 +28,7 @@ class OnnxRunner:
     """
 
     def __init__(self, model: onnx.ModelProto, tensors: Sequence[str] = (OUTPUT,)) -> None:
-        core = openvino.Core()
+        core = openvino_core()
         network = core.read_model(model.SerializeToString())
         inner = [name for name in tensors if name != OUTPUT]
         if inner:

@@ -8,6 +8,7 @@ from typing import Dict, Tuple
 import numpy as np
 import openvino
 
+from runtime.backends.openvino_core import openvino_core
 from runtime.builder.graph.inference import CPU_SETTINGS
 from runtime.builder.graph.network_graph import INPUT
 from runtime.builder.profile.profile import LayerTimes
@@ -26,7 +27,7 @@ class OpenVinoTiming:
 
     def __init__(self, model: bytes, size: Tuple[int, int], precision: str) -> None:
         self.backend = f"openvino {precision}"
-        core = openvino.Core()
+        core = openvino_core()
         network = core.read_model(model)
         plain = core.compile_model(network, "CPU", CPU_SETTINGS)
         counting = core.compile_model(network, "CPU", {**CPU_SETTINGS, "PERF_COUNT": True})

@@ -6,10 +6,10 @@ from typing import Tuple
 
 import numpy as np
 import onnx
-import openvino
 import pytest
 from onnx import TensorProto, helper
 
+from runtime.backends.openvino_core import openvino_core
 from runtime.builder.graph.export import onnx_from_model
 from runtime.builder.graph.inference import OnnxRunner
 from runtime.builder.graph.labels_inside import with_labels_inside
@@ -34,8 +34,8 @@ def model(request: pytest.FixtureRequest) -> onnx.ModelProto:
 
 
 def labels_of(model: onnx.ModelProto, picture: np.ndarray) -> np.ndarray:
-    compiled = openvino.Core().compile_model(
-        openvino.Core().read_model(model.SerializeToString()),
+    compiled = openvino_core().compile_model(
+        openvino_core().read_model(model.SerializeToString()),
         "CPU",
         {"INFERENCE_PRECISION_HINT": "f32"},
     )
