@@ -11,7 +11,7 @@ from typing import Mapping, Optional, Sequence, Tuple, Type
 import numpy as np
 from typing_extensions import Literal, Protocol, runtime_checkable
 
-from runtime.errors import EngineRefused
+from runtime.errors import EngineRefused, InvalidInput
 from runtime.frame import Frame
 from runtime.manifest import Build, EngineManifest
 
@@ -78,19 +78,41 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What of a frame somebody will look at; the rest need not leave the device.
+
+    Attributes:
+        size: of the labels: the frame's, or that of its rectangle in the model's input.
+        picture: whether the frame as the model saw it is needed.
+        overlay: how much the classes' colours cover that picture, 0 to 1; None draws nothing.
+    """
+
+    size: MaskSize = "frame"
+    picture: bool = True
+    overlay: Optional[float] = None
+
+    def __post_init__(self) -> None:
+        if self.overlay is not None and not 0 <= self.overlay <= 1:
+            raise InvalidInput(f"the opacity is {self.overlay}", "Use a number from 0 to 1")
+
+
+@dataclass(frozen=True)
 class Labelled:
     """A frame's labels, before anybody asked what its classes mean.
 
     Attributes:
-        labels: (height, width) uint8 class ids, of the frame's size or of its rectangle in the
-            model's input.
+        labels: (height, width) uint8 class ids, of the size that was wanted.
         picture: (height, width, 3) uint8 BGR, the frame as the model saw it, without padding; a
-            view that is valid until the next frame goes the same way, and while the engine is open.
+            view that is valid until the next frame goes the same way, and while the engine is
+            open. None where it was not wanted and would have had to be copied.
+        overlay: the picture under the classes' colours, of its shape and validity; None where it
+            was not wanted, or where the processor would have to draw it.
         timings: seconds of each stage: preprocess, infer, postprocess.
     """
 
     labels: np.ndarray
-    picture: np.ndarray
+    picture: Optional[np.ndarray]
+    overlay: Optional[np.ndarray]
     timings: Mapping[str, float]
 
 
@@ -98,7 +120,7 @@ class Labelled:
 class Lane(Protocol):
     """The whole way of one frame at a time, from pixels to labels. Used by one thread at a time."""
 
-    def label(self, frame: Frame, size: MaskSize) -> Labelled:
+    def label(self, frame: Frame, wanted: Wanted) -> Labelled:
         """Labels every pixel.
 
         Raises:
