@@ -22,7 +22,7 @@ from openvino import opset13 as ops
 
 from benchmarks.ratios import interleaved, show
 from benchmarks.raw_engine import with_head
-from runtime.backends import open_engine
+from runtime.backends import Wanted, open_engine
 from runtime.backends.openvino_core import openvino_core
 from runtime.codec import ImageLimits, decode_image
 from runtime.frame import Frame
@@ -135,9 +135,10 @@ def engine_cases(folder: Path, images: Path, pictures: int) -> List[Case]:
     logits = []
     with open_engine(manifest, build, engine_folder.verified(build), "latency") as engine:
         segmenter = Segmenter(manifest, engine.slots[0])
+        wanted = Wanted("model", picture=False)
         for number, path in enumerate(sorted(images.iterdir())[:pictures]):
             pixels = decode_image(path.read_bytes(), LIMITS)
-            segmenter.segment(Frame(pixels, number, 0.0, path.name), "model")
+            segmenter.segment(Frame(pixels, number, 0.0, path.name), wanted)
             logits.append(engine.slots[0].output.copy())
     factor = manifest.input.height // manifest.output.height
     rows, columns = 1024 // factor, 2048 // factor

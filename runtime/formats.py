@@ -8,7 +8,7 @@ from typing import Callable, Dict, Optional
 import numpy as np
 from typing_extensions import Protocol
 
-from runtime.codec import overlay_jpeg
+from runtime.codec import jpeg, overlay_jpeg
 from runtime.errors import InvalidInput, UnsupportedFormat
 from runtime.frame import Frame
 from runtime.labels import LabelMap
@@ -51,6 +51,12 @@ class Segmented(Protocol):
     def picture(self) -> np.ndarray:
         """(height, width, 3) uint8 BGR, the frame as the model saw it."""
 
+    def drawn(self, opacity: float) -> Optional[np.ndarray]:
+        """`picture` under the mask's colours where a device drew it so, else None.
+
+        It may differ by one step of 255 from what `codec.blend` draws.
+        """
+
     @property
     def frame(self) -> Frame:
         """What was segmented."""
@@ -58,13 +64,23 @@ class Segmented(Protocol):
 
 @dataclass(frozen=True)
 class Encoder:
-    """One form of a mask: its media type, and the function that writes it."""
+    """One form of a mask.
+
+    Attributes:
+        media_type: what the bytes are.
+        encode: writes them.
+        draws: whether the picture is in it too.
+    """
 
     media_type: str
     encode: Callable[[Segmented, EncodeOptions], bytes]
+    draws: bool = False
 
 
 def _overlay(segmented: Segmented, options: EncodeOptions) -> bytes:
+    drawn = segmented.drawn(options.opacity)
+    if drawn is not None and drawn.shape[:2] == segmented.labels.labels.shape:
+        return jpeg(drawn, options.quality)
     pixels = segmented.frame.pixels
     of_frame_size = pixels.shape[:2] == segmented.labels.labels.shape
     picture = pixels if of_frame_size else segmented.picture
@@ -74,7 +90,7 @@ def _overlay(segmented: Segmented, options: EncodeOptions) -> bytes:
 # Where a media type has several formats, the first is what `Accept` alone gives.
 FORMATS: Dict[str, Encoder] = {
     "png": Encoder("image/png", lambda s, _: palette_png(s.labels)),
-    "overlay": Encoder("image/jpeg", _overlay),
+    "overlay": Encoder("image/jpeg", _overlay, draws=True),
     "raw": Encoder("application/octet-stream", lambda s, _: s.labels.labels.tobytes()),
     "json": Encoder("application/json", lambda s, _: statistics_json(s.labels, s.frame)),
     "rle": Encoder("application/json", lambda s, _: rle_json(s.labels, s.frame)),

@@ -12,11 +12,12 @@ from typing import Optional, Type
 
 import numpy as np
 
+from runtime.backends import MaskSize, Wanted
 from runtime.errors import Expired, InvalidInput, Overloaded, RuntimeFault
 from runtime.frame import Frame
 from runtime.labels import LabelMap
 from runtime.metrics import Metrics
-from runtime.segmenter import MaskSize, Segmenter
+from runtime.segmenter import Segmenter
 from runtime.worker import Worker
 
 # Long enough for the largest network on a small processor, behind a full queue.
@@ -51,7 +52,8 @@ class KnownPicture:
         Raises:
             InvalidInput: the known mask has neither size.
         """
-        labels = segmenter.segment(self.frame, size=self.mask_size).labels.labels
+        wanted = Wanted(self.mask_size, picture=False)
+        labels = segmenter.segment(self.frame, wanted).labels.labels
         if labels.shape != self.labels.labels.shape:
             raise InvalidInput(
                 f"the known mask is {self.labels.labels.shape}, the engine's is {labels.shape}",

@@ -10,12 +10,15 @@ from typing import Callable, Dict, List, Mapping, Optional
 
 import numpy as np
 
-from runtime.codec import overlay_jpeg
+from runtime.codec import jpeg, overlay_jpeg
 from runtime.frame import Frame
 from runtime.labels import LabelMap
 
 OPACITY_STEP = 0.05
 REMEMBERED_SECONDS = 1.0
+
+Drawn = Callable[[float], Optional[np.ndarray]]
+"""What a device drew with an opacity: (height, width, 3) uint8 BGR of the mask's size, or None."""
 
 
 class Demand:
@@ -54,6 +57,15 @@ class Drawing:
     quality: int
     demand: Demand
 
+    def foremost(self) -> Optional[float]:
+        """The one opacity that a device had best draw; None where nobody looked lately.
+
+        The stream's own if that was looked at, for most viewers ask for none; else whichever was
+        asked for first, so that two viewers do not make it change from frame to frame.
+        """
+        lately = self.demand.lately()
+        return self.opacity if self.opacity in lately else next(iter(lately), None)
+
 
 class Overlays:
     """The JPEGs of one frame, one per opacity, each drawn once and shared by all who look.
@@ -83,18 +95,27 @@ class Overlays:
         self._drawing.demand.note(wanted)
         return self._once(wanted)
 
-    def draw_ahead(self) -> None:
-        """Draws what was asked for lately, so that viewers find it ready."""
-        for opacity in self._drawing.demand.lately():
-            self._once(opacity)
+    def draw_ahead(self, drawn: Drawn) -> None:
+        """Draws what was asked for lately, so that viewers find it ready.
 
-    def _once(self, opacity: float) -> bytes:
+        Args:
+            drawn: asked before anything is drawn here. A device rounds for itself: its overlay may
+                differ from one of `codec.blend` by one step of 255.
+        """
+        for opacity in self._drawing.demand.lately():
+            self._once(opacity, drawn(opacity))
+
+    def _once(self, opacity: float, overlay: Optional[np.ndarray] = None) -> bytes:
         with self._lock:
             if opacity not in self._drawn:
-                self._drawn[opacity] = overlay_jpeg(
-                    self.picture, self._labels, opacity, self._drawing.quality
-                )
+                self._drawn[opacity] = self._encoded(opacity, overlay)
             return self._drawn[opacity]
+
+    def _encoded(self, opacity: float, overlay: Optional[np.ndarray]) -> bytes:
+        quality = self._drawing.quality
+        if overlay is None:
+            return overlay_jpeg(self.picture, self._labels, opacity, quality)
+        return jpeg(overlay, quality)
 
 
 @dataclass(frozen=True)
@@ -120,6 +141,10 @@ class StreamResult:
     def picture(self) -> np.ndarray:
         """(height, width, 3) uint8 BGR, of the mask's size: the frame as the model saw it."""
         return self.overlays.picture
+
+    def drawn(self, opacity: float) -> Optional[np.ndarray]:
+        """None: what a device drew is a JPEG by now, and its buffer another frame's."""
+        return None
 
     @cached_property
     def shares(self) -> np.ndarray:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import List, Mapping, Union
+from typing import Final, List, Mapping, Optional, Union
 
 import numpy as np
 
-from runtime import backends
-from runtime.backends import BringsLanes, Engine, Labelled, Lane, Slot
+from runtime.backends import BringsLanes, Engine, Labelled, Lane, MaskSize, Slot, Wanted
+from runtime.errors import RuntimeFault
 from runtime.frame import Frame
 from runtime.geometry import Placement, place
 from runtime.labels import LabelMap
@@ -21,7 +21,11 @@ from runtime.manifest import EngineManifest
 from runtime.postprocess.cpu import LabelUpsampler, resize_labels
 from runtime.preprocess.cpu import resize_into
 
-MaskSize = backends.MaskSize
+MASK_ALONE: Final = Wanted(picture=False)
+
+
+class NotWanted(RuntimeFault):
+    """A picture that is looked for though nobody wanted it, so it stayed on the device."""
 
 
 @dataclass(frozen=True)
@@ -30,16 +34,41 @@ class Segmentation:
 
     Attributes:
         labels: the mask, of the frame's size or of the frame's rectangle in the model's input.
-        picture: (height, width, 3) uint8 BGR, the frame as the model saw it, without padding;
-            a view into the engine's input, valid until its slot segments the next frame.
         frame: what was segmented.
-        timings: seconds of each stage: preprocess, infer, postprocess.
+        wanted: what was asked for.
+        labelled: what came of it; pictures in it are valid until its lane takes the next frame.
     """
 
     labels: LabelMap
-    picture: np.ndarray
     frame: Frame
-    timings: Mapping[str, float]
+    wanted: Wanted
+    labelled: Labelled
+
+    @property
+    def picture(self) -> np.ndarray:
+        """(height, width, 3) uint8 BGR, the frame as the model saw it, without padding; a view.
+
+        Raises:
+            NotWanted: it was not, and fetching it would have cost something.
+        """
+        if self.labelled.picture is None:
+            raise NotWanted(
+                f"the picture of frame {self.frame.number} of {self.frame.source!r} was not wanted",
+                "Segment the frame with Wanted(picture=True)",
+            )
+        return self.labelled.picture
+
+    def drawn(self, opacity: float) -> Optional[np.ndarray]:
+        """`picture` under the mask's colours where the device drew it so, else None; a view.
+
+        A device rounds for itself: it may differ from `codec.blend` by one step of 255.
+        """
+        return self.labelled.overlay if self.wanted.overlay == opacity else None
+
+    @property
+    def timings(self) -> Mapping[str, float]:
+        """Seconds of each stage: preprocess, infer, postprocess."""
+        return self.labelled.timings
 
 
 class Segmenter:
@@ -55,18 +84,22 @@ class Segmenter:
         self._lane = way if isinstance(way, Lane) else SlotLane(manifest, way)
         self._classes = manifest.classes.to_classes()
 
-    def segment(self, frame: Frame, size: MaskSize = "frame") -> Segmentation:
+    def segment(self, frame: Frame, wanted: Wanted = MASK_ALONE) -> Segmentation:
         """Labels every pixel of `frame`.
 
         Labels are exact at the model's size (bilinear upsampling of the logits, then argmax, ties
-        to the lowest class); `size="frame"` takes them to the frame's size by nearest neighbour.
+        to the lowest class); the frame's size is reached from there by nearest neighbour.
+
+        Args:
+            frame: of any size.
+            wanted: what will be looked at; the mask of the frame's size unless it says more.
 
         Raises:
             EngineFailed: the engine did not compute; there is no answer.
         """
-        done = self._lane.label(frame, size)
-        labels = LabelMap(done.labels, self._classes)
-        return Segmentation(labels, done.picture, frame, done.timings)
+        labelled = self._lane.label(frame, wanted)
+        labels = LabelMap(labelled.labels, self._classes)
+        return Segmentation(labels, frame, wanted, labelled)
 
 
 def segmenters_of(manifest: EngineManifest, engine: Engine) -> List[Segmenter]:
@@ -84,19 +117,24 @@ class SlotLane:
         self._slot = slot
         self._upsampler = LabelUpsampler((self._spec.height, self._spec.width))
 
-    def label(self, frame: Frame, size: MaskSize) -> Labelled:
-        """Resizes the frame into the slot, runs it and labels its logits."""
+    def label(self, frame: Frame, wanted: Wanted) -> Labelled:
+        """Resizes the frame into the slot, runs it and labels its logits.
+
+        The picture lies in the slot's input anyway. An overlay is left to whoever shows it, for
+        drawing it here would cost the same.
+        """
         placement = place(frame.height, frame.width, self._spec)
         started = time.perf_counter()
         resize_into(frame.pixels, self._slot.input, placement, self._spec)
         prepared = time.perf_counter()
         self._slot.run()
         inferred = time.perf_counter()
-        labels = self._labels(frame, placement, size)
+        labels = self._labels(frame, placement, wanted.size)
         finished = time.perf_counter()
         return Labelled(
             labels=labels,
             picture=self._slot.input[placement.rows, placement.columns],
+            overlay=None,
             timings={
                 "preprocess": prepared - started,
                 "infer": inferred - prepared,

@@ -16,6 +16,7 @@ from typing import Callable, Optional, Type
 
 from typing_extensions import Self
 
+from runtime.backends import Wanted
 from runtime.broadcast import Broadcast
 from runtime.config import StreamSettings
 from runtime.errors import RuntimeFault, SourceFailed
@@ -158,11 +159,14 @@ class Stream:
             self._tally.dropped("shutdown" if self._stopping.is_set() else "stale")
 
     def _result(self, frame: Frame, segmenter: Segmenter) -> StreamResult:
-        segmentation = segmenter.segment(frame, size="model")
+        # The picture is wanted though nobody may be looking: whoever asks for the newest frame
+        # between two frames, or for another opacity, gets it drawn then.
+        wanted = Wanted("model", picture=True, overlay=self._drawing.foremost())
+        segmentation = segmenter.segment(frame, wanted)
         started = time.perf_counter()
-        # The picture lies in the slot's own buffer, which the next frame overwrites.
+        # It lies in the lane's own buffer, which the next frame overwrites.
         overlays = Overlays(segmentation.picture.copy(), segmentation.labels, self._drawing)
-        overlays.draw_ahead()
+        overlays.draw_ahead(segmentation.drawn)
         timings = {**segmentation.timings, "encode": time.perf_counter() - started}
         self._inference.took(timings)
         return StreamResult(frame, segmentation.labels, overlays, timings, time.time())

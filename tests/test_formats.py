@@ -25,6 +25,9 @@ class Answer:
     picture: np.ndarray
     frame: Frame
 
+    def drawn(self, opacity: float) -> Optional[np.ndarray]:
+        return None
+
 
 def picture(height: int, width: int) -> np.ndarray:
     return np.full((height, width, 3), 90, np.uint8)

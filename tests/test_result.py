@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Optional
 
 import numpy as np
 import pytest
@@ -12,6 +13,11 @@ from runtime.result import REMEMBERED_SECONDS, Demand, Drawing, Overlays, Stream
 from tests.waiting import Clock
 
 CLASSES = Classes(("dark", "bright"), ((0, 0, 64), (255, 255, 0)))
+
+
+def not_drawn(_opacity: float) -> Optional[np.ndarray]:
+    """Where no device draws."""
+    return None
 
 
 def overlays(demand: Demand) -> Overlays:
@@ -50,11 +56,11 @@ def test_what_was_looked_at_lately_is_drawn_ahead_for_the_next_frame() -> None:
     demand = Demand(clock)
     overlays(demand).jpeg(0.5)
     following = overlays(demand)
-    following.draw_ahead()
+    following.draw_ahead(not_drawn)
     assert list(following._drawn) == [0.5]
     clock.now += REMEMBERED_SECONDS + 0.1
     unseen = overlays(demand)
-    unseen.draw_ahead()
+    unseen.draw_ahead(not_drawn)
     assert unseen._drawn == {}
 
 

@@ -5,10 +5,11 @@ from typing import Tuple
 import numpy as np
 import pytest
 
+from runtime.backends import MaskSize, Wanted
 from runtime.backends.fake import FakeEngine
 from runtime.errors import EngineFailed
 from runtime.frame import Frame
-from runtime.segmenter import MaskSize, Segmentation, Segmenter
+from runtime.segmenter import Segmentation, Segmenter
 from tests.contracts.engine import striped_manifest
 
 MANIFEST = striped_manifest()
@@ -25,7 +26,7 @@ def painted(height: int, width: int) -> Tuple[Frame, np.ndarray]:
 
 def segmented(frame: Frame, size: MaskSize = "frame") -> Segmentation:
     with FakeEngine(MANIFEST) as engine:
-        return Segmenter(MANIFEST, engine.slots[0]).segment(frame, size)
+        return Segmenter(MANIFEST, engine.slots[0]).segment(frame, Wanted(size))
 
 
 @pytest.mark.parametrize("size", [(32, 64), (16, 32), (128, 256), (31, 77), WIDE, TALL])

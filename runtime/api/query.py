@@ -7,9 +7,9 @@ from typing import Optional
 from pydantic import BaseModel, ConfigDict, Field
 
 from runtime.api.errors import NotAcceptable
+from runtime.backends import MaskSize, Wanted
 from runtime.errors import InvalidInput, UnsupportedFormat
 from runtime.formats import FORMATS, EncodeOptions, format_for
-from runtime.segmenter import MaskSize
 
 
 class MaskQuery(BaseModel):
@@ -51,3 +51,15 @@ class SegmentQuery(MaskQuery):
     size: MaskSize = Field(
         default="frame", description="mask of the image's size, or of the model's own"
     )
+
+    def wanted(self, format_name: str) -> Wanted:
+        """What the answer needs of the segmentation; a picture only where it is drawn on one.
+
+        At the image's own size the overlay is drawn on the image itself.
+
+        Args:
+            format_name: a key of FORMATS.
+        """
+        if self.size == "model" and FORMATS[format_name].draws:
+            return Wanted(self.size, picture=True, overlay=self.opacity)
+        return Wanted(self.size, picture=False)

@@ -109,7 +109,7 @@ class SegmentEndpoint:
         pixels = decode_image(data, self._limits)
         decoded = time.perf_counter()
         frame = Frame(pixels, number=0, captured_at=arrived, source="request")
-        segmentation = segmenter.segment(frame, query.size)
+        segmentation = segmenter.segment(frame, query.wanted(name))
         segmented = time.perf_counter()
         encoder, labels = FORMATS[name], segmentation.labels
         body = encoder.encode(segmentation, query.encode_options)

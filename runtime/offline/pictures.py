@@ -87,6 +87,7 @@ class Pictures:
             pixels = decode_image(picture.read_bytes(), options.limits)
         except (InvalidInput, OSError) as error:
             return str(error)
+        # Both are of the picture's own size and drawn on its own pixels: no more is wanted.
         segmentation = segmenter.segment(Frame(pixels, 0, time.time(), picture.name))
         masks = self._masks[picture]
         write_whole(masks.labels, FORMATS["png"].encode(segmentation, options.encode))
