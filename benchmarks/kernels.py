@@ -25,8 +25,8 @@ from runtime.manifest import InputSpec
 from runtime.postprocess.cuda import DeviceLabels, DeviceLogits, labels_launch
 from runtime.postprocess.reference import labels_from_logits
 from runtime.preprocess.cuda import DeviceFrame, DeviceInput, preprocess_launch
-from runtime.preprocess.nv12 import YuvCoding
 from runtime.preprocess.reference import fitted, fitted_nv12, normalised
+from runtime.yuv import YuvCoding
 from tests.kernels.cuda_machine import CudaMachine, cuda_machine
 from tests.kernels.host import build
 from tests.kernels.machine import Logits, Machine, labelled, prepared

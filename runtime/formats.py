@@ -13,6 +13,7 @@ from runtime.errors import InvalidInput, UnsupportedFormat
 from runtime.frame import Frame
 from runtime.labels import LabelMap
 from runtime.masks import polygons_json, rle_json, statistics_json
+from runtime.nv12 import bgr_of
 from runtime.png import palette_png
 
 DEFAULT_FORMAT = "png"
@@ -81,10 +82,10 @@ def _overlay(segmented: Segmented, options: EncodeOptions) -> bytes:
     drawn = segmented.drawn(options.opacity)
     if drawn is not None and drawn.shape[:2] == segmented.labels.labels.shape:
         return jpeg(drawn, options.quality)
-    pixels = segmented.frame.pixels
-    of_frame_size = pixels.shape[:2] == segmented.labels.labels.shape
-    picture = pixels if of_frame_size else segmented.picture
-    return overlay_jpeg(picture, segmented.labels, options.opacity, options.quality)
+    frame, labels = segmented.frame, segmented.labels
+    of_frame_size = (frame.height, frame.width) == (labels.height, labels.width)
+    picture = bgr_of(frame) if of_frame_size else segmented.picture
+    return overlay_jpeg(picture, labels, options.opacity, options.quality)
 
 
 # Where a media type has several formats, the first is what `Accept` alone gives.

@@ -19,7 +19,7 @@ from runtime.geometry import Placement, place
 from runtime.labels import LabelMap
 from runtime.manifest import EngineManifest
 from runtime.postprocess.cpu import LabelUpsampler, resize_labels
-from runtime.preprocess.cpu import resize_into
+from runtime.preprocess.cpu import frame_into
 
 MASK_ALONE: Final = Wanted(picture=False)
 
@@ -125,7 +125,7 @@ class SlotLane:
         """
         placement = place(frame.height, frame.width, self._spec)
         started = time.perf_counter()
-        resize_into(frame.pixels, self._slot.input, placement, self._spec)
+        frame_into(frame, self._slot.input, placement, self._spec)
         prepared = time.perf_counter()
         self._slot.run()
         inferred = time.perf_counter()

@@ -17,9 +17,12 @@ LAYERS: Tuple[Tuple[str, ...], ...] = (
     # Values and algorithms: the standard library, NumPy and pydantic.
     (
         "errors",
+        "complaint",
+        "toml_file",
         "whole_file",
         "cuda_driver",
         "machine",
+        "yuv",
         "frame",
         "labels",
         "mailbox",
@@ -36,7 +39,7 @@ LAYERS: Tuple[Tuple[str, ...], ...] = (
         *("repository", "inspection", "metrics", "jetson", "kernels"),
         *("cuda_api", "cuda_faults", "cuda_streams", "cuda"),
     ),
-    ("picture_header", "png", "codec", "masks", "formats", "result"),
+    ("picture_header", "png", "codec", "nv12", "masks", "formats", "result"),
     # What can be swapped, and the core that puts it together.
     ("sources", "preprocess", "postprocess", "backends"),
     ("segmenter",),
@@ -69,6 +72,7 @@ FENCES: Dict[str, Tuple[str, ...]] = {
         "sources",
         "masks",
         "codec",
+        "nv12",
         "offline.video_writer",
         "preprocess.cpu",
         "postprocess.cpu",

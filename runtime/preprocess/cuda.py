@@ -12,12 +12,13 @@ from typing import Final, Optional
 from typing_extensions import Literal
 
 from runtime.errors import InvalidInput
+from runtime.frame import Frame
 from runtime.geometry import place
 from runtime.kernels.launch import Launch, block_of_tiles, check_pitch, check_side
 from runtime.kernels.parameters import ELEMENT_CODES, Element, PreprocessParameters
 from runtime.manifest import InputSpec
-from runtime.preprocess.nv12 import YuvCoding
 from runtime.preprocess.reference import resampling_for
+from runtime.yuv import YuvCoding
 
 PixelFormat = Literal["bgr", "bgrx", "rgb", "nv12"]
 _TILE: Final = (8, 32)
@@ -88,6 +89,15 @@ class DevicePicture:
 
     address: int
     pitch: int
+
+
+def device_frame(frame: Frame, address: int) -> DeviceFrame:
+    """A frame whose bytes lie at `address` as they lie in its pixels, without gaps."""
+    height, width = frame.height, frame.width
+    if frame.format == "bgr":
+        return DeviceFrame("bgr", height, width, address, 3 * width)
+    chroma = address + height * width
+    return DeviceFrame("nv12", height, width, address, width, chroma, width, frame.coding)
 
 
 def preprocess_launch(

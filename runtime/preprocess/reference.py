@@ -20,7 +20,7 @@ from runtime.area import footprints, reduce
 from runtime.bilinear import interpolate, taps
 from runtime.geometry import Placement, place
 from runtime.manifest import InputSpec, Resampling
-from runtime.preprocess.nv12 import YuvCoding, bgr_from_yuv
+from runtime.yuv import YuvCoding, bgr_from_yuv
 
 Size = Tuple[int, int]
 
@@ -65,7 +65,7 @@ def fitted(pixels: np.ndarray, spec: InputSpec) -> np.ndarray:
 def fitted_nv12(
     luma: np.ndarray, chroma: np.ndarray, coding: YuvCoding, spec: InputSpec
 ) -> np.ndarray:
-    """An NV12 frame as the network sees it, before normalising; see `nv12`.
+    """An NV12 frame as the network sees it, before normalising; see `yuv`.
 
     Args:
         luma: (height, width) uint8, both even.

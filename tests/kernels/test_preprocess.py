@@ -14,8 +14,8 @@ from runtime.geometry import place
 from runtime.kernels.parameters import Element
 from runtime.manifest import InputSpec
 from runtime.preprocess.cuda import DeviceFrame, PixelFormat
-from runtime.preprocess.nv12 import YuvCoding
 from runtime.preprocess.reference import fitted, fitted_nv12, normalised, quantized
+from runtime.yuv import YuvCoding
 from tests.kernels.host import HostMachine
 from tests.kernels.machine import Machine, Memory, Prepared, Size, pitched, prepared
 

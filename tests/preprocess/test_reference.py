@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from runtime.manifest import InputSpec
-from runtime.preprocess.nv12 import YuvCoding
 from runtime.preprocess.reference import (
     fitted,
     fitted_nv12,
@@ -12,6 +11,7 @@ from runtime.preprocess.reference import (
     normalised,
     quantized,
 )
+from runtime.yuv import YuvCoding
 
 SPEC = InputSpec(
     height=32, width=64, mean=(10, 20, 30), std=(2, 4, 8), colour_order="rgb", pad=(1, 2, 3)

@@ -1,4 +1,4 @@
-"""NV12, defined: what its luma and chroma mean as colours, in float32.
+"""Luma and chroma, defined: what they mean as colours, in float32.
 
 The two planes are resampled each on its own grid and only then turned into colours: one matrix per
 output pixel, and chroma as smooth as luma. The chroma of a 2 x 2 block lies at its centre.

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from runtime.preprocess.nv12 import Matrix, YuvCoding, bgr_from_yuv
+from runtime.yuv import Matrix, YuvCoding, bgr_from_yuv
 
 PRIMARIES = np.array([[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255]], float)
 SHARES = {"bt601": (0.299, 0.587, 0.114), "bt709": (0.2126, 0.7152, 0.0722)}
