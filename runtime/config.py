@@ -10,20 +10,15 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 from typing_extensions import Literal
 
 from runtime.errors import InvalidConfig
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from runtime.toml_file import Table, read_toml
 
 PREFIX = "SWIFTNET_"
 FILE_VARIABLE = "SWIFTNET_CONFIG"
@@ -32,13 +27,7 @@ MEBIBYTE = 1024 * 1024
 Location = Tuple[Union[int, str], ...]
 
 
-class _Settings(BaseModel):
-    """Frozen settings in which an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class StreamSettings(_Settings):
+class StreamSettings(Table):
     """One camera, video, folder of images or address that the daemon segments from start to end."""
 
     id: str = Field(
@@ -63,7 +52,7 @@ class StreamSettings(_Settings):
     jpeg_quality: int = Field(default=80, ge=1, le=100, description="quality of overlay pictures")
 
 
-class ServeSettings(_Settings):
+class ServeSettings(Table):
     """Everything `runtime serve` can be told."""
 
     engine: Path = Field(description="folder of the engine to serve")
@@ -187,18 +176,8 @@ class _Layer:
 
 
 def _file_layer(file: Path) -> _Layer:
-    try:
-        text = file.read_text(encoding="utf-8")
-        values = tomllib.loads(text)
-    except OSError as error:
-        raise InvalidConfig(
-            f"the settings file {file} cannot be read: {error.strerror}", "Name one that exists"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidConfig(
-            f"the settings file {file} is not TOML: {error}", "Mend it at that line"
-        ) from error
-    return _Layer(values, lambda location: f"{file}, line {_line_of(text, location)}")
+    said = read_toml(file, "settings", "Name a file that exists")
+    return _Layer(said.values, lambda location: f"{file}, line {_line_of(said.text, location)}")
 
 
 def _line_of(text: str, location: Location) -> int:

@@ -14,6 +14,7 @@ from typing import Any, Dict, Final, List, Optional, Tuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from typing_extensions import Literal
 
+from runtime.complaint import first_complaint
 from runtime.errors import EngineRefused, RuntimeFault
 from runtime.labels import Classes
 
@@ -251,9 +252,8 @@ def manifest_from_file(path: Path) -> EngineManifest:
     try:
         return EngineManifest.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the manifest"
-        raise EngineRefused(f"{path}: {place}: {first['msg']}", rebuild) from error
+        complaint = first_complaint(error, "the manifest")
+        raise EngineRefused(f"{path}: {complaint}", rebuild) from error
 
 
 def manifest_text(manifest: EngineManifest) -> str:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from runtime.builder.checkpoint import Checkpoint
 from runtime.builder.evaluation.confusion import EvaluationReport
+from runtime.complaint import first_complaint
 from runtime.errors import InvalidInput
 from runtime.manifest import ClassesSpec, InputSpec
 
@@ -47,9 +48,7 @@ def card_of(checkpoint: Checkpoint) -> TrainingCard:
     try:
         return TrainingCard.model_validate(checkpoint.metadata)
     except ValidationError as wrong:
-        error = wrong.errors()[0]
-        place = ".".join(str(part) for part in error["loc"])
         raise InvalidInput(
-            f"the checkpoint does not say what it was trained for ({place}: {error['msg']})",
+            f"the checkpoint does not say what it was trained for ({first_complaint(wrong)})",
             "Give a checkpoint that `runtime train` wrote",
         ) from wrong

@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from runtime.builder.dataset import Picture, SegmentationDataset, ids_as_stored, ids_mapped
+from runtime.complaint import first_complaint
 from runtime.errors import InvalidInput
 from runtime.labels import Classes, Colour
 
@@ -174,6 +175,5 @@ def _dataset(
 
 def _first_line(fault: Exception) -> str:
     if isinstance(fault, ValidationError):
-        error = fault.errors()[0]
-        return f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}"
+        return first_complaint(fault)
     return str(fault).splitlines()[0]

@@ -47,7 +47,7 @@ def test_passwords_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
         (["e", "--port", "99999"], "flag --port: port = '99999' is refused"),
         (["e", "--mode", "fast"], "flag --mode: mode = 'fast' is refused"),
         (["e", "--source", "a b=c", "--source", "stream-1=x"], "two streams are named 'stream-1'"),
-        (["e", "--config", "/nowhere.toml"], "/nowhere.toml cannot be read"),
+        (["e", "--config", "/nowhere.toml"], "no settings can be read at /nowhere.toml"),
         (["/nowhere"], "no manifest can be read at /nowhere"),
     ],
 )

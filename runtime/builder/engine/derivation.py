@@ -39,9 +39,9 @@ def derived_recipe(
         name=name_from(out),
         checkpoint=os.path.relpath(checkpoint, out),
         dataset=None if dataset is None else os.path.relpath(dataset, out),
-        precisions=["fp32"] if calibration is None else ["fp32", "int8"],
+        precisions=("fp32",) if calibration is None else ("fp32", "int8"),
         calibration=None if calibration is None else calibration_from(calibration, out),
-        evaluation=[] if dataset is None else _evaluations(dataset, card),
+        evaluation=() if dataset is None else tuple(_evaluations(dataset, card)),
     )
 
 
@@ -76,12 +76,12 @@ def _evaluations(folder: Path, card: Optional[TrainingCard]) -> List[EvaluationC
         choices.append(
             EvaluationChoice(
                 name=f"held out {learnt['hold_out']}",
-                splits=list(learnt["splits"]),
+                splits=tuple(learnt["splits"]),
                 pictures=learnt["hold_out"],
                 seen_in_training=False,
             )
         )
     if "val" in splits:
         seen = learnt is None or "val" in learnt["splits"]
-        choices.append(EvaluationChoice(name="val", splits=["val"], seen_in_training=seen))
+        choices.append(EvaluationChoice(name="val", splits=("val",), seen_in_training=seen))
     return choices

@@ -112,7 +112,7 @@ def order_from_request(request: BuildRequest) -> BuildOrder:
     checkpoint = load_checkpoint(out / recipe.checkpoint)
     card = card_of(checkpoint) if checkpoint.metadata else None
     dataset = _dataset(recipe, out)
-    precisions = request.precisions or tuple(recipe.precisions)
+    precisions = request.precisions or recipe.precisions
     images: Tuple[Path, ...] = ()
     if request.calibration_cache and "int8" not in precisions:
         raise InvalidConfig(

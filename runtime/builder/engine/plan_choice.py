@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, List, Mapping, Optional, Tuple
+from typing import Any, Mapping, Optional, Tuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from runtime.backends.plan_options import PlanOptions
 from runtime.backends.trt_capabilities import Typing
+from runtime.complaint import first_complaint
 from runtime.errors import InvalidConfig
 from runtime.manifest import Precision
+from runtime.toml_file import Table
 
 MIB = 1 << 20
 
 
-class PlanChoice(BaseModel):
+class PlanChoice(Table):
     """See `PlanOptions`, which each precision gets one of.
 
     Attributes:
@@ -28,9 +30,7 @@ class PlanChoice(BaseModel):
         require_int8: whether a quantized convolution that computes in float fails the build.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    compute_capabilities: List[str] = []
+    compute_capabilities: Tuple[str, ...] = ()
     workspace_mib: int = Field(default=1024, ge=1)
     batch: Optional[Tuple[int, int, int]] = None
     optimization_level: Optional[int] = None
@@ -47,7 +47,7 @@ class PlanChoice(BaseModel):
         return self
 
     def options(
-        self, precision: Precision, compute_capabilities: Optional[List[str]] = None
+        self, precision: Precision, compute_capabilities: Tuple[str, ...] = ()
     ) -> PlanOptions:
         """The same for one plan; the target's compute capability is left to `plan_for_device`."""
         return PlanOptions(
@@ -55,7 +55,7 @@ class PlanChoice(BaseModel):
             typing=self.typing,
             workspace=self.workspace_mib * MIB,
             batch=self.batch,
-            compute_capabilities=tuple(compute_capabilities or ()),
+            compute_capabilities=compute_capabilities,
             optimization_level=self.optimization_level,
             dla_core=self.dla_core,
             require_int8=self.require_int8 and precision == "int8",
@@ -70,9 +70,7 @@ class PlanChoice(BaseModel):
         try:
             return PlanChoice.model_validate({**self.model_dump(), **flags})
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
             raise InvalidConfig(
-                f"the plans cannot be built so: {place or 'the flags'}: {first['msg']}",
+                f"the plans cannot be built so: {first_complaint(error, 'the flags')}",
                 "See `runtime build-engine --help`",
             ) from error

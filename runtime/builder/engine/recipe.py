@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 from typing_extensions import Literal
 
 from runtime.builder.engine.plan_choice import PlanChoice
 from runtime.builder.quantization.histogram import DEFAULT_RULE, RULES
 from runtime.builder.quantization.placement import QuantizationOptions
 from runtime.builder.quantization.rules import AUTO
-from runtime.errors import InvalidConfig
 from runtime.manifest import Precision, Resampling
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
+from runtime.toml_file import Table, read_toml, table_from_values
 
 # The content of these files has hashes of its own in the manifest, and plans carry their settings.
 _SAID_ELSEWHERE: Any = {
@@ -33,13 +26,7 @@ _SAID_ELSEWHERE: Any = {
 }
 
 
-class _Table(BaseModel):
-    """A table of the file: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class InputChoice(_Table):
+class InputChoice(Table):
     """The size of the network's input, and how pictures of other sizes are brought to it."""
 
     height: int = Field(ge=32, le=8192)
@@ -48,7 +35,7 @@ class InputChoice(_Table):
     resampling: Resampling = "bilinear"
 
 
-class CalibrationChoice(_Table):
+class CalibrationChoice(Table):
     """The pictures that the INT8 ranges come from, and the rule that reads them.
 
     Attributes:
@@ -62,7 +49,7 @@ class CalibrationChoice(_Table):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     folder: Optional[str] = None
-    splits: List[str] = ["train"]
+    splits: Tuple[str, ...] = ("train",)
     pictures: str = "*"
     count: int = Field(default=200, ge=1)
     rule: str = DEFAULT_RULE
@@ -74,7 +61,7 @@ class CalibrationChoice(_Table):
         return self
 
 
-class QuantizationChoice(_Table):
+class QuantizationChoice(Table):
     """What becomes INT8; see `placement.QuantizationOptions`.
 
     Attributes:
@@ -82,7 +69,7 @@ class QuantizationChoice(_Table):
         bias_correction: whether biases make up for what INT8 adds to each channel on average.
     """
 
-    keep_float: List[str] = []
+    keep_float: Tuple[str, ...] = ()
     keep_worst: int = Field(default=0, ge=0)
     first_convolution: bool = True
     classifier: bool = True
@@ -99,7 +86,7 @@ class QuantizationChoice(_Table):
         )
 
 
-class EvaluationChoice(_Table):
+class EvaluationChoice(Table):
     """Labelled pictures that every build is measured on.
 
     Attributes:
@@ -110,12 +97,12 @@ class EvaluationChoice(_Table):
     """
 
     name: str
-    splits: List[str]
+    splits: Tuple[str, ...]
     pictures: str = "*"
     seen_in_training: bool
 
 
-class Gate(_Table):
+class Gate(Table):
     """What a build may lose against FP32, in points (hundredths) of intersection over union.
 
     Attributes:
@@ -127,7 +114,7 @@ class Gate(_Table):
     max_class_drop: float = Field(default=5.0, ge=0)
 
 
-class Recipe(_Table):
+class Recipe(Table):
     """One engine. Paths are relative to the recipe's folder.
 
     Attributes:
@@ -145,14 +132,14 @@ class Recipe(_Table):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")
     checkpoint: str
     dataset: Optional[str] = None
-    precisions: List[Precision] = Field(default=["fp32", "int8"], min_length=1)
+    precisions: Tuple[Precision, ...] = Field(default=("fp32", "int8"), min_length=1)
     canary: Optional[str] = None
     input: Optional[InputChoice] = None
     tensorrt: Optional[PlanChoice] = None
     calibration: Optional[CalibrationChoice] = None
     quantization: QuantizationChoice = QuantizationChoice()
     gate: Gate = Gate()
-    evaluation: List[EvaluationChoice] = []
+    evaluation: Tuple[EvaluationChoice, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
@@ -175,23 +162,9 @@ def recipe_from_file(path: Path) -> Recipe:
     Raises:
         InvalidConfig: it is missing, not TOML, or says something unknown or contradictory.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidConfig(
-            f"no recipe can be read at {path}: {error.strerror}",
-            "Give --recipe FILE, or a checkpoint and --calib DIR to build without one",
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidConfig(f"{path} is not TOML: {error}", "Correct that line") from error
-    try:
-        return Recipe.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the recipe"
-        raise InvalidConfig(
-            f"{path}: {place}: {first['msg']}", "docs/building-engines.md lists every key"
-        ) from error
+    absent = "Give --recipe FILE, or a checkpoint and --calib DIR to build without one"
+    values = read_toml(path, "recipe", absent).values
+    return table_from_values(Recipe, values, "recipe", str(path), "docs/building-engines.md")
 
 
 def recipe_text(recipe: Recipe) -> str:

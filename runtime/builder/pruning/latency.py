@@ -14,6 +14,7 @@ from runtime.builder.pruning.groups import Group
 from runtime.builder.pruning.knapsack import Option, cheapest
 from runtime.builder.pruning.ranking import Scores
 from runtime.builder.swiftnet import Architecture
+from runtime.complaint import first_complaint
 from runtime.errors import InvalidInput
 from runtime.whole_file import whole_file
 
@@ -179,8 +180,6 @@ def latency_table_from_file(path: Optional[Path]) -> Optional[LatencyTable]:
             f"no latency table can be read at {path}: {error.strerror}", cure
         ) from error
     except ValidationError as wrong:
-        first = wrong.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
         raise InvalidInput(
-            f"{path} is not a latency table: {place}: {first['msg']}", cure
+            f"{path} is not a latency table: {first_complaint(wrong)}", cure
         ) from wrong

@@ -19,6 +19,7 @@ from runtime.builder.pruning.latency import Prediction
 from runtime.builder.pruning.request import PruningRequest
 from runtime.builder.pruning.widths_after import architecture_after
 from runtime.builder.swiftnet import Architecture
+from runtime.complaint import first_complaint
 from runtime.errors import InvalidInput, RuntimeFault
 from runtime.whole_file import whole_file
 
@@ -141,9 +142,7 @@ def plan_from_file(path: Path) -> PruningPlan:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        return f"{place}: {first['msg']}" if place else first["msg"]
+        return first_complaint(error)
     if isinstance(error, RuntimeFault):
         return error.problem
     return str(error)

@@ -28,6 +28,7 @@ from runtime.builder.pruning.recalibration import recalibrate
 from runtime.builder.pruning.request import PruningRequest
 from runtime.builder.swiftnet import SwiftNet
 from runtime.builder.training.devices import Place
+from runtime.complaint import first_complaint
 from runtime.errors import InvalidInput
 from runtime.manifest import InputSpec
 from runtime.whole_file import whole_file
@@ -252,10 +253,8 @@ def sensitivity_from_file(path: Path) -> Optional[PruningSensitivity]:
     try:
         return PruningSensitivity.model_validate_json(path.read_bytes())
     except ValidationError as wrong:
-        first = wrong.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
         raise InvalidInput(
-            f"{path} is no pruning sensitivity: {place}: {first['msg']}",
+            f"{path} is no pruning sensitivity: {first_complaint(wrong)}",
             "Choose another --out, or delete it",
         ) from wrong
 

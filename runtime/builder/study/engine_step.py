@@ -77,7 +77,7 @@ def _order(
         recipe=engine_recipe.Recipe(
             name=job.parameters["name"][:LONGEST_NAME],
             checkpoint=os.path.relpath(job.inputs["checkpoint"], out.resolve()),
-            precisions=list(precisions),
+            precisions=precisions,
             calibration=chosen,
             gate=NO_GATE,
         ),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 from typing_extensions import Literal
 
 from runtime.builder.dataset import SegmentationDataset
@@ -16,24 +15,14 @@ from runtime.builder.pruning.request import PruningRequest
 from runtime.builder.quantization.histogram import DEFAULT_RULE, RULES
 from runtime.errors import InvalidConfig, InvalidInput
 from runtime.manifest import Precision
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from runtime.toml_file import Table, read_toml, table_from_values
 
 NAME = r"^[a-z0-9][a-z0-9._-]{0,47}$"
 
 StudyArm = Literal["lth", "ft", "ri", "ri-p", "lrr", "none"]
 
 
-class _Table(BaseModel):
-    """A table of the file: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ModelChoice(_Table):
+class ModelChoice(Table):
     """A whole network. Paths start from the recipe's folder.
 
     Attributes:
@@ -80,7 +69,7 @@ class PruningChoice(PruningRequest):
         return PruningRequest(**{**self.model_dump(exclude={"name"}), "seed": seed})
 
 
-class PictureChoice(_Table):
+class PictureChoice(Table):
     """Pictures of the dataset.
 
     Attributes:
@@ -143,7 +132,7 @@ class JudgedChoice(PictureChoice):
     sentence: str
 
 
-class SpeedChoice(_Table):
+class SpeedChoice(Table):
     """How speed is measured.
 
     Attributes:
@@ -153,7 +142,7 @@ class SpeedChoice(_Table):
     repetitions: int = Field(default=50, ge=1)
 
 
-class StudyRecipe(_Table):
+class StudyRecipe(Table):
     """models x prunings x arms x seeds x precisions. Paths start from the recipe's folder.
 
     Attributes:
@@ -232,22 +221,9 @@ def recipe_from_file(path: Path) -> StudyRecipe:
     Raises:
         InvalidConfig: it is missing, not TOML, or says something unknown or contradictory.
     """
+    values = read_toml(path, "recipe", "Give the path of a TOML file").values
     try:
-        content: Dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidConfig(
-            f"no recipe can be read at {path}: {error.strerror}", "Give the path of a TOML file"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidConfig(f"{path} is not TOML: {error}", "Correct that line") from error
-    try:
-        return StudyRecipe.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the recipe"
-        raise InvalidConfig(
-            f"{path}: {place}: {first['msg']}", "docs/studies.md lists every key"
-        ) from error
+        return table_from_values(StudyRecipe, values, "recipe", str(path), "docs/studies.md")
     except InvalidInput as wrong:
         # A pruning's own words, which name the value but not the file.
         raise InvalidConfig(f"{path}: {wrong.problem}", wrong.cure) from wrong

@@ -8,6 +8,7 @@ from typing import Any, Dict, Optional, Tuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from runtime.builder.evaluation.confusion import EvaluationReport
+from runtime.complaint import first_complaint
 from runtime.errors import InvalidInput
 from runtime.manifest import Precision
 from runtime.whole_file import whole_file
@@ -131,10 +132,8 @@ def results_from_file(path: Path) -> StudyResults:
             "Give the folder that `runtime study --out` wrote to",
         ) from error
     except ValidationError as wrong:
-        first = wrong.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
         raise InvalidInput(
-            f"{file} does not hold the results of a study: {place}: {first['msg']}",
+            f"{file} does not hold the results of a study: {first_complaint(wrong)}",
             "Give the folder that `runtime study --out` wrote to",
         ) from wrong
 

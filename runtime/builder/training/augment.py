@@ -10,15 +10,17 @@ from typing import Tuple
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
+
+from runtime.toml_file import Table
 
 Range = Tuple[float, float]
 LUMA = (0.299, 0.587, 0.114)
 
 
-class Augmentation(BaseModel):
+class Augmentation(Table):
     """How wide training pictures vary; every strength 0 (and scale 1 to 1) leaves crops only.
 
     Attributes:
@@ -33,8 +35,6 @@ class Augmentation(BaseModel):
         tint: largest relative change of each colour channel alone, as of another light.
         blur: probability of a light 3x3 blur.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     crop: Tuple[int, int] = (320, 448)
     scale: Range = (0.5, 2.0)

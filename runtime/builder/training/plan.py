@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Tuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import model_validator
 from typing_extensions import Literal
 
 from runtime.builder.checkpoint import (
@@ -23,13 +22,8 @@ from runtime.builder.dataset import SegmentationDataset
 from runtime.builder.layouts import open_dataset
 from runtime.builder.swiftnet import Architecture, SwiftNet
 from runtime.builder.training.schedule import TrainingSettings
-from runtime.errors import InvalidConfig
 from runtime.manifest import InputSpec
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from runtime.toml_file import Table, read_toml, table_from_values
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
@@ -37,10 +31,8 @@ PATHS = {"dataset", "imagenet", "init"}
 """Fields of a plan that name files; a checkpoint does not repeat them."""
 
 
-class NetworkPlan(BaseModel):
+class NetworkPlan(Table):
     """A network to be made; fields as in `Architecture`, at full width."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     encoder: str = "resnet18"
     variant: str = "pyramid"
@@ -51,7 +43,7 @@ class NetworkPlan(BaseModel):
     std: Tuple[float, float, float] = IMAGENET_STD
 
 
-class TrainingPlan(BaseModel):
+class TrainingPlan(Table):
     """All that a training's result follows from.
 
     Attributes:
@@ -66,8 +58,6 @@ class TrainingPlan(BaseModel):
         init: a checkpoint to start from; its classifier is kept if its classes are the dataset's.
         settings: how to train.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: Path
     splits: Tuple[str, ...] = ("train",)
@@ -121,26 +111,12 @@ def plan_from_file(file: Optional[Path], flags: Mapping[str, Any]) -> TrainingPl
         for inner in tables:
             table = table.setdefault(inner, {})
         table[last] = value
-    try:
-        return TrainingPlan.model_validate(values)
-    except ValidationError as wrong:
-        error = wrong.errors()[0]
-        place = ".".join(str(part) for part in error["loc"]) or "the plan"
-        where = "the training plan" if file is None else str(file)
-        raise InvalidConfig(
-            f"{where}: {place}: {error['msg']}", "docs/training.md lists every key"
-        ) from wrong
+    source = "the training plan" if file is None else str(file)
+    return table_from_values(TrainingPlan, values, "plan", source, "docs/training.md")
 
 
 def _read(file: Path) -> Dict[str, Any]:
-    try:
-        values: Dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidConfig(
-            f"no plan can be read at {file}: {error.strerror}", "Give the path of a TOML file"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidConfig(f"{file} is not TOML: {error}", "Correct that line") from error
+    values = read_toml(file, "plan", "Give the path of a TOML file").values
     for name in PATHS & values.keys():
         values[name] = str(file.parent / str(values[name]))
     return values

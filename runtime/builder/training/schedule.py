@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import Tuple
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from typing_extensions import Literal
 
 from runtime.builder.training.augment import Augmentation
+from runtime.toml_file import Table
 
 
-class TrainingSettings(BaseModel):
+class TrainingSettings(Table):
     """Everything that the weights depend on, besides the pictures and the initial weights.
 
     Attributes:
@@ -34,8 +35,6 @@ class TrainingSettings(BaseModel):
         precision: of the arithmetic; weights are always float32.
         augmentation: how pictures vary.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int = Field(default=0, ge=0)
     epochs: int = Field(default=100, ge=1)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Tuple
 
 import onnx
 import pytest
@@ -87,15 +87,15 @@ def scripted(tmp_path: Path) -> EngineFolder:
 @pytest.mark.parametrize(
     ("backends", "sm", "name"),
     [
-        ({}, [], None),
-        ({"openvino": "1"}, [], None),
-        ({"tensorrt": "10.3", "tensorrt_rtx": "1.7"}, [], "tensorrt"),
-        ({"tensorrt": "10.3", "tensorrt_rtx": "1.7"}, ["8.6"], "tensorrt_rtx"),
-        ({"tensorrt_rtx": "1.7"}, [], "tensorrt_rtx"),
+        ({}, (), None),
+        ({"openvino": "1"}, (), None),
+        ({"tensorrt": "10.3", "tensorrt_rtx": "1.7"}, (), "tensorrt"),
+        ({"tensorrt": "10.3", "tensorrt_rtx": "1.7"}, ("8.6",), "tensorrt_rtx"),
+        ({"tensorrt_rtx": "1.7"}, (), "tensorrt_rtx"),
     ],
 )
 def test_rtx_builds_for_named_gpus_and_where_nothing_else_is(
-    backends: Dict[str, str], sm: List[str], name: str
+    backends: Dict[str, str], sm: Tuple[str, ...], name: str
 ) -> None:
     assert installed_tensorrt(PlanChoice(compute_capabilities=sm), Machine(backends)) == name
 
