@@ -83,3 +83,10 @@ def taken(stream: Stream) -> Work[None]:
 
     wait_until(take)
     return work[0]
+
+
+def newest(stream: Stream) -> StreamResult:
+    """The newest result of a stream that has one."""
+    result = stream.broadcast.newest()
+    assert result is not None
+    return result

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 import runtime.health
+from runtime.backends import Wanted
 from runtime.errors import InvalidInput
 from runtime.frame import Frame
 from runtime.health import Health, KnownPicture
 from runtime.labels import LabelMap
 from runtime.metrics import Metrics
 from runtime.worker import Worker
+from tests.drawing_lane import drawing_lane, drawing_segmenter
 from tests.engines import HEIGHT, WIDTH, Gate, broken, segmenters, small_manifest
 
 NEVER = 3600.0
@@ -49,6 +51,12 @@ def judged(
 def test_the_known_answer_may_have_the_size_of_the_frame_or_of_the_model(step: int) -> None:
     labels = np.ascontiguousarray(right_labels()[::step, ::step])
     assert known(labels).agreement(segmenters()[0]) == 1.0
+
+
+def test_no_more_than_the_mask_is_wanted() -> None:
+    lane = drawing_lane()
+    assert known(right_labels()).agreement(drawing_segmenter(lane)) == 1.0
+    assert lane.asked == [Wanted("frame", picture=False)]
 
 
 def test_agreement_is_the_share_of_equal_pixels() -> None:

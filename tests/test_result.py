@@ -10,6 +10,7 @@ from runtime.formats import FORMATS, EncodeOptions
 from runtime.frame import Frame
 from runtime.labels import Classes, LabelMap
 from runtime.result import REMEMBERED_SECONDS, Demand, Drawing, Overlays, StreamResult
+from tests.drawing_lane import INK_BGR, drawn_by_the_lane
 from tests.waiting import Clock
 
 CLASSES = Classes(("dark", "bright"), ((0, 0, 64), (255, 255, 0)))
@@ -49,6 +50,32 @@ def test_opacities_are_rounded_so_that_viewers_can_share() -> None:
 def test_the_stream_s_own_opacity_is_taken_as_it_is() -> None:
     drawn = overlays(Demand())
     assert drawn.jpeg() not in (drawn.jpeg(0.3), drawn.jpeg(0.35))
+
+
+def test_what_a_device_drew_is_encoded_and_the_rest_is_drawn_here() -> None:
+    demand = Demand(Clock())
+    looked_at = overlays(demand)
+    blended = {opacity: looked_at.jpeg(opacity) for opacity in (0.5, 0.7)}
+    ink = np.full((32, 64, 3), INK_BGR, np.uint8)
+    following = overlays(demand)
+    following.draw_ahead({0.5: ink}.get)
+    assert drawn_by_the_lane(following.jpeg(0.5))
+    assert following.jpeg(0.7) == blended[0.7]
+    assert not drawn_by_the_lane(blended[0.5])
+
+
+def test_a_device_draws_the_stream_s_own_opacity_before_any_other() -> None:
+    clock = Clock()
+    demand = Demand(clock)
+    drawing = Drawing(opacity=0.33, quality=80, demand=demand)
+    assert drawing.foremost() is None
+    for opacity in (0.7, 0.5, 0.7):
+        demand.note(opacity)
+    assert drawing.foremost() == 0.7
+    demand.note(0.33)
+    assert drawing.foremost() == 0.33
+    clock.now += REMEMBERED_SECONDS + 0.1
+    assert drawing.foremost() is None
 
 
 def test_what_was_looked_at_lately_is_drawn_ahead_for_the_next_frame() -> None:

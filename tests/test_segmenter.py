@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Tuple
 
 import numpy as np
@@ -9,8 +10,10 @@ from runtime.backends import MaskSize, Wanted
 from runtime.backends.fake import FakeEngine
 from runtime.errors import EngineFailed
 from runtime.frame import Frame
-from runtime.segmenter import Segmentation, Segmenter
+from runtime.segmenter import NotWanted, Segmentation, Segmenter
 from tests.contracts.engine import striped_manifest
+from tests.drawing_lane import INK_BGR, DrawingLane
+from tests.engines import fake_build
 
 MANIFEST = striped_manifest()
 WIDE = (48, 192)
@@ -86,3 +89,44 @@ def test_a_failed_engine_gives_no_answer() -> None:
         segmenter = Segmenter(MANIFEST, engine.slots[0])
         with pytest.raises(EngineFailed):
             segmenter.segment(painted(32, 64)[0])
+
+
+def test_an_openvino_slot_gives_the_picture_for_nothing_and_draws_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    pytest.importorskip("onnx")
+    from runtime.backends.openvino import OpenVinoEngine
+    from tests.backends.networks import write_onnx
+
+    build = fake_build().model_copy(update={"backend": "openvino"})
+    frame, _ = painted(32, 64)
+    with OpenVinoEngine(MANIFEST, build, write_onnx(tmp_path / "model.onnx"), "latency") as engine:
+        wanted = Wanted("model", picture=False, overlay=0.5)
+        found = Segmenter(MANIFEST, engine.slots[0]).segment(frame, wanted)
+        np.testing.assert_array_equal(found.picture, frame.pixels)
+    assert found.drawn(0.5) is None
+
+
+class TestALaneThatDraws:
+    def test_it_is_asked_for_the_mask_alone_unless_more_is_named(self) -> None:
+        with FakeEngine(MANIFEST) as engine:
+            lane = DrawingLane(MANIFEST, engine.slots[0])
+            found = Segmenter(MANIFEST, lane).segment(painted(32, 64)[0])
+        assert lane.asked == [Wanted("frame", picture=False)]
+        assert found.drawn(0.5) is None
+
+    def test_a_picture_that_nobody_wanted_is_not_there(self) -> None:
+        with FakeEngine(MANIFEST) as engine:
+            lane = DrawingLane(MANIFEST, engine.slots[0])
+            found = Segmenter(MANIFEST, lane).segment(painted(32, 64)[0])
+        with pytest.raises(NotWanted, match=r"frame 0 of 'painting' .*Wanted\(picture=True\)"):
+            _ = found.picture
+
+    def test_its_overlay_is_given_for_the_opacity_that_was_wanted_alone(self) -> None:
+        with FakeEngine(MANIFEST) as engine:
+            lane = DrawingLane(MANIFEST, engine.slots[0])
+            found = Segmenter(MANIFEST, lane).segment(painted(*WIDE)[0], Wanted(overlay=0.35))
+            drawn = found.drawn(0.35)
+        assert drawn is not None
+        assert drawn.shape == found.picture.shape == (16, 64, 3)
+        assert (drawn == INK_BGR).all()
+        assert found.drawn(0.5) is None

@@ -6,10 +6,12 @@ import random
 import socket
 import time
 from pathlib import Path
+from typing import Optional
 
 import pytest
 from typing_extensions import get_args
 
+from runtime.backends import Wanted
 from runtime.config import StreamSettings
 from runtime.errors import EngineFailed, InvalidInput
 from runtime.metrics import DROP_REASONS, RECONNECT_REASONS, STREAM_STATES, Metrics
@@ -17,10 +19,12 @@ from runtime.pace import Backoff
 from runtime.sources import LossReason
 from runtime.status import StreamState
 from runtime.stream import PATIENCE, Stream
+from tests.drawing_lane import drawing_lane, drawing_segmenter, drawn_by_the_lane
 from tests.engines import Gate, broken, segmenters
 from tests.sources.mjpeg_camera import SECRET, MjpegCamera
 from tests.streams import (
     PICTURES,
+    newest,
     nothing_unaccounted,
     running,
     stream_of,
@@ -153,11 +157,35 @@ def test_a_picture_is_safe_from_the_next_frame_of_its_slot() -> None:
     with stream_of("synthetic:64x32@500") as stream:
         segmenter = segmenters()[0]
         taken(stream)(segmenter)
-        first = stream.broadcast.newest()
-        assert first is not None
+        first = newest(stream)
         before = first.picture.copy()
         taken(stream)(segmenter)
         assert (first.picture == before).all()
+
+
+def test_a_device_draws_nothing_while_nobody_looks() -> None:
+    lane = drawing_lane()
+    with stream_of("synthetic:64x32@500") as stream:
+        for _ in range(2):
+            taken(stream)(drawing_segmenter(lane))
+        # Whoever comes now gets the newest frame nevertheless, drawn from its picture.
+        assert not drawn_by_the_lane(newest(stream).overlays.jpeg())
+    assert lane.asked == [Wanted("model", picture=True, overlay=None)] * 2
+
+
+@pytest.mark.parametrize("asked", [None, 0.3])
+def test_viewers_get_what_the_device_drew(
+    asked: Optional[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.result.REMEMBERED_SECONDS", 3600.0)
+    lane = drawing_lane()
+    with stream_of("synthetic:64x32@500", opacity=0.65) as stream:
+        taken(stream)(drawing_segmenter(lane))
+        newest(stream).overlays.jpeg(asked)
+        taken(stream)(drawing_segmenter(lane))
+        assert drawn_by_the_lane(newest(stream).overlays.jpeg(asked))
+        assert not drawn_by_the_lane(newest(stream).overlays.jpeg(0.9))
+    assert [wanted.overlay for wanted in lane.asked] == [None, pytest.approx(asked or 0.65)]
 
 
 def test_a_camera_that_is_not_there_yet_is_tried_until_it_is() -> None:

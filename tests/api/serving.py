@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
 
 import cv2
 import httpx
@@ -20,6 +20,7 @@ from runtime.http_server import HttpServer
 from runtime.jetson import Jetson
 from runtime.machine import Machine
 from runtime.metrics import Metrics
+from runtime.segmenter import Segmenter
 from runtime.worker import Worker
 from tests.engines import fake_build, segmenters, small_manifest
 
@@ -33,6 +34,7 @@ class Parts:
     Attributes:
         slots: of the engine.
         before_run: called by every slot before it computes.
+        inside: segmenters in place of those around such slots.
         streams: by id.
         picture: the known one.
         settings: of the daemon, as flags.
@@ -42,6 +44,7 @@ class Parts:
 
     slots: int = 1
     before_run: Callable[[], None] = lambda: None
+    inside: Sequence[Segmenter] = ()
     streams: Mapping[str, LiveStream] = field(default_factory=dict)
     picture: Optional[KnownPicture] = None
     settings: Dict[str, Any] = field(default_factory=dict)
@@ -76,7 +79,7 @@ def served(parts: Optional[Parts] = None) -> Iterator[Served]:
     registry = CollectorRegistry()
     failures: List[EngineFailed] = []
     metrics = Metrics(registry)
-    inside = segmenters(parts.slots, parts.before_run)
+    inside = parts.inside or segmenters(parts.slots, parts.before_run)
     with HttpServer("127.0.0.1", 0) as server, Worker(
         inside, settings.queue_capacity, metrics, failures.append
     ) as worker:

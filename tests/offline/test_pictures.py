@@ -7,11 +7,14 @@ import cv2
 import numpy as np
 import pytest
 
+from runtime.backends import Wanted
 from runtime.errors import EngineFailed, InvalidInput, OutputFailed
 from runtime.formats import EncodeOptions
-from runtime.offline import Incomplete
+from runtime.offline import Incomplete, segment_path
 from runtime.offline.output_folder import RECORD_NAME
-from tests.offline.scene import bright_share, picture, segment, write_picture
+from tests.drawing_lane import drawing_lane, drawing_segmenter, drawn_by_the_lane
+from tests.engines import fake_build
+from tests.offline.scene import SHAPE, bright_share, picture, segment, write_picture
 
 
 def names(folder: Path) -> List[str]:
@@ -59,6 +62,15 @@ class TestOnePicture:
         (tmp_path / "bad.jpg").write_bytes(b"no picture")
         with pytest.raises(Incomplete, match=r"(?s)1 could not .*bad\.jpg: .*no JPEG, PNG or WebP"):
             segment(tmp_path / "bad.jpg", tmp_path / "out").require_complete()
+
+    @pytest.mark.parametrize("shape", [SHAPE, (100, 200)])
+    def test_a_device_brings_back_masks_alone(self, tmp_path: Path, shape: Tuple[int, int]) -> None:
+        source, lane = tmp_path / "street.png", drawing_lane()
+        cv2.imwrite(str(source), cv2.resize(picture(32), shape[::-1]))
+        segment_path(source, tmp_path / "out", [drawing_segmenter(lane)], fake_build())
+        assert lane.asked == [Wanted("frame", picture=False)]
+        overlay = (tmp_path / "out" / "street.overlay.jpg").read_bytes()
+        assert not drawn_by_the_lane(overlay)
 
 
 @pytest.fixture

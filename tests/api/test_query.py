@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+
+from runtime.backends import Wanted
+from tests.api.serving import Parts, image, served
+from tests.drawing_lane import drawing_lane, drawing_segmenter, drawn_by_the_lane
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "wanted"),
+    [
+        ("", "*/*", Wanted("frame", picture=False)),
+        ("", "image/jpeg", Wanted("frame", picture=False)),
+        ("size=model", "*/*", Wanted("model", picture=False)),
+        ("size=model&format=overlay&opacity=0.3", "*/*", Wanted("model", overlay=0.3)),
+        ("size=model", "image/jpeg", Wanted("model", overlay=0.5)),
+    ],
+)
+def test_a_device_draws_only_overlays_of_the_model_s_size(
+    query: str, accept: str, wanted: Wanted
+) -> None:
+    lane = drawing_lane()
+    with served(Parts(inside=[drawing_segmenter(lane)])) as running:
+        headers = {"Accept": accept}
+        answer = running.client.post(f"/segment?{query}", content=image(), headers=headers)
+    assert answer.status_code == 200
+    assert lane.asked == [wanted]
+    if answer.headers["Content-Type"] == "image/jpeg":
+        assert drawn_by_the_lane(answer.content) == (wanted.overlay is not None)
