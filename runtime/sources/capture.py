@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import Optional
 
 import cv2
-import numpy as np
 
 from runtime.errors import SourceFailed
+from runtime.frame import Frame
+from runtime.nv12 import bgr_from_nv12, planes
 from runtime.sources import SourceLost
 from runtime.sources.address import Address, without_credentials
 from runtime.sources.gstreamer import (
     CAMERA_PLUGIN,
+    coding_of,
     csi_pipeline,
     has_hardware_decoder,
     has_plugin,
@@ -42,11 +44,13 @@ class Capture:
 
     Attributes:
         video: OpenCV's.
-        nv12: whether its frames are NV12, as the pipelines of GStreamer give them.
+        nv12: whether its frames are NV12, as the pipelines of GStreamer give them; else BGR.
+        jpeg: NV12: whether it was decoded from JPEG.
     """
 
     video: Video
     nv12: bool = False
+    jpeg: bool = False
 
     @property
     def frame_rate(self) -> Optional[float]:
@@ -57,15 +61,29 @@ class Capture:
         """Waits for the next frame; False after the last."""
         return self.video.grab()
 
-    def retrieve(self) -> Tuple[bool, np.ndarray]:
-        """Whether the grabbed frame could be decoded, and its (height, width, 3) BGR pixels."""
+    def retrieve(self, number: int, captured_at: float, source: str) -> Optional[Frame]:
+        """The grabbed frame, in the format in which it came; None where it cannot be decoded.
+
+        Args:
+            number: how many frames were grabbed before it.
+            captured_at: when it was grabbed, seconds since the epoch.
+            source: the name of its source.
+
+        Raises:
+            InvalidInput: the camera sends something else than colour pictures.
+        """
         decoded, pixels = self.video.retrieve()
-        if decoded and self.nv12:
-            # Here and not in the pipeline: OpenCV's conversion is one vectorised step, where the
-            # pipeline's takes two. It knows BT.601 alone, so saturated colours of cameras that
-            # write BT.709 come out up to a tenth off.
-            pixels = cv2.cvtColor(pixels, cv2.COLOR_YUV2BGR_NV12)
-        return decoded, pixels
+        if not decoded:
+            return None
+        if not self.nv12:
+            return Frame(pixels, number, captured_at, source)
+        height, width = planes(pixels)[0].shape
+        coding = coding_of(height, self.jpeg)
+        if height % 2 or width % 2:
+            # OpenCV leaves out the chroma of an odd side's last row or column, and no kernel could
+            # read that.
+            return Frame(bgr_from_nv12(pixels, coding), number, captured_at, source)
+        return Frame(pixels, number, captured_at, source, "nv12", coding)
 
 
 def open_capture(address: Address) -> Capture:
@@ -108,7 +126,7 @@ def _silent(address: Address) -> SourceLost:
 def _usb_hardware(address: Address) -> Capture:
     capture = cv2.VideoCapture(usb_pipeline(address), cv2.CAP_GSTREAMER)
     # A camera without JPEG, or without this size in JPEG, has no such pipeline.
-    return Capture(capture, nv12=True) if capture.isOpened() else _usb(address)
+    return Capture(capture, nv12=True, jpeg=True) if capture.isOpened() else _usb(address)
 
 
 def _network(address: Address) -> Capture:

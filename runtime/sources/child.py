@@ -21,7 +21,6 @@ from runtime.sources.address import address_from_uri, without_credentials
 from runtime.sources.capture import open_capture
 from runtime.sources.ring import (
     LARGEST_MESSAGE,
-    Captured,
     Failed,
     FrameRing,
     Message,
@@ -65,25 +64,23 @@ def _capture(uri: str, link: socket.socket, ring: FrameRing) -> None:
     cv2.setNumThreads(1)
     capture = open_capture(address_from_uri(uri))
     _offer(link, Opened(capture.frame_rate))
-    index = number = undecoded = 0
+    name = without_credentials(uri)
+    position = number = undecoded = 0
     while capture.grab():
-        captured_at = time.time()
-        decoded, pixels = capture.retrieve()
-        undecoded = 0 if decoded else undecoded + 1
+        frame = capture.retrieve(number, time.time(), name)
+        undecoded = 0 if frame is not None else undecoded + 1
         if undecoded > MOST_UNDECODED:
-            raise _lost(uri, f"sent {undecoded} undecodable frames in a row", "undecodable")
-        if decoded:
-            ring.write(index, pixels)
-            height, width = pixels.shape[:2]
+            raise _lost(name, f"sent {undecoded} undecodable frames in a row", "undecodable")
+        if frame is not None:
             # A slot that the parent was not told of is simply written again.
-            index += _offer(link, Captured(index, number, height, width, captured_at))
+            position += _offer(link, ring.write(position, frame))
         number += 1
-    raise _lost(uri, f"stopped sending after {number} frames", "ended")
+    raise _lost(name, f"stopped sending after {number} frames", "ended")
 
 
-def _lost(uri: str, what: str, reason: LossReason) -> SourceLost:
+def _lost(name: str, what: str, reason: LossReason) -> SourceLost:
     cure = "It is tried again by itself; look at its power and network if this repeats"
-    return SourceLost(f"{without_credentials(uri)} {what}", cure, reason)
+    return SourceLost(f"{name} {what}", cure, reason)
 
 
 def _offer(link: socket.socket, message: Message) -> bool:

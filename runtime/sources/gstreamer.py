@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import List, Tuple
 
 from runtime.sources.address import Address
+from runtime.yuv import YuvCoding
 
 DEFAULT_SIZE = (1280, 720)
 DEFAULT_RATE = 30.0
@@ -22,6 +23,8 @@ PLUGIN_FOLDERS = (
     "usr/lib/aarch64-linux-gnu/gstreamer-1.0",
     "usr/lib/aarch64-linux-gnu/tegra/gstreamer-1.0",
 )
+# The tallest picture that counts as standard definition.
+SD_HEIGHT = 576
 CAMERA_PLUGIN = "libgstnvarguscamerasrc.so"
 DECODER_PLUGINS = ("libgstnvvideo4linux2.so", "libgstnvvidconv.so")
 
@@ -84,6 +87,21 @@ def usb_pipeline(address: Address, elements: Elements = JETSON) -> str:
         elements.jpeg_decoder,
         *_newest_nv12(elements),
     )
+
+
+def coding_of(height: int, jpeg: bool) -> YuvCoding:
+    """What luma and chroma of a pipeline's frames mean.
+
+    Args:
+        height: rows of the picture, pixels.
+        jpeg: whether the pipeline decodes JPEG, as that of a USB camera does.
+    """
+    # OpenCV keeps GStreamer's caps to itself. JPEG is full-range BT.601 by its file format, JFIF;
+    # of video that does not say, GStreamer tells the matrix by the height, and so do we. From 2160
+    # rows on some of its versions say BT.2020, which frames of 8 bits hardly ever are.
+    if jpeg:
+        return YuvCoding("bt601", full_range=True)
+    return YuvCoding("bt601" if height <= SD_HEIGHT else "bt709")
 
 
 def has_hardware_decoder(root: Path = Path("/")) -> bool:

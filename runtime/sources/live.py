@@ -145,19 +145,19 @@ class LiveSource:
     def _over(self) -> bool:
         return self._process.ended or self._interrupted.is_set()
 
-    def _copied(self, frame: Captured) -> Frame:
+    def _copied(self, captured: Captured) -> Frame:
         """The frame, or a newer one where the capture process overtook the copying."""
         while True:
-            pixels = self._process.ring.copy(frame)
+            frame = self._process.ring.copy(captured, self._name)
             later = self._process.receive(0.0)
             newer = [message for message in later if isinstance(message, Captured)]
             self._pending += later
-            if not newer or newer[-1].position < frame.position + SLOTS - 1:
+            if not newer or newer[-1].position < captured.position + SLOTS - 1:
                 break
-            frame = newer[-1]
+            captured = newer[-1]
             self._pending = [m for m in self._pending if not isinstance(m, Captured)]
-        self._note_arrival(frame)
-        return Frame(pixels, frame.number, frame.captured_at, self._name)
+        self._note_arrival(captured)
+        return frame
 
     def _note_arrival(self, frame: Captured) -> None:
         # By our own steady clock: the wall clock of a device without a battery jumps by decades.

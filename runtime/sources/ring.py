@@ -22,6 +22,8 @@ from typing import NamedTuple, Optional, Tuple, Type, Union
 import numpy as np
 
 from runtime.errors import InvalidInput
+from runtime.frame import Frame, PixelFormat, shape_of
+from runtime.yuv import Matrix, YuvCoding
 
 SLOTS = 3
 # An 8K picture. The file is sparse: memory is spent on the pages that frames touch, no more.
@@ -48,6 +50,9 @@ class Captured(NamedTuple):
         height: rows, pixels.
         width: columns, pixels.
         captured_at: seconds since the epoch.
+        format: what its pixels are.
+        matrix: NV12: of its coding.
+        full_range: NV12: of its coding.
     """
 
     position: int
@@ -55,6 +60,9 @@ class Captured(NamedTuple):
     height: int
     width: int
     captured_at: float
+    format: PixelFormat
+    matrix: Matrix
+    full_range: bool
 
 
 class Failed(NamedTuple):
@@ -115,25 +123,47 @@ class FrameRing:
     ) -> None:
         self._memory.close()
 
-    def write(self, index: int, pixels: np.ndarray) -> None:
-        """Puts a (height, width, 3) uint8 frame into slot `index % SLOTS`.
+    def write(self, position: int, frame: Frame) -> Captured:
+        """Puts a frame into slot `position % SLOTS`, its pixels as they are.
+
+        Returns:
+            The message that tells of it.
 
         Raises:
             InvalidInput: it is larger than a slot.
         """
-        if pixels.nbytes > SLOT_BYTES:
+        if frame.pixels.nbytes > SLOT_BYTES:
             raise InvalidInput(
-                f"the camera gives frames of {pixels.shape[1]}x{pixels.shape[0]} pixels",
+                f"the camera gives frames of {frame.width}x{frame.height} pixels",
                 "Set it to 7680x4320 or less",
             )
-        np.copyto(self._slot(index, pixels.shape), pixels)
+        np.copyto(self._slot(position, frame.pixels.shape), frame.pixels)
+        return Captured(
+            position,
+            frame.number,
+            frame.height,
+            frame.width,
+            frame.captured_at,
+            frame.format,
+            frame.coding.matrix,
+            frame.coding.full_range,
+        )
 
-    def copy(self, frame: Captured) -> np.ndarray:
-        """The (height, width, 3) uint8 pixels in the frame's slot, as they are now."""
-        return np.array(self._slot(frame.position, (frame.height, frame.width, 3)))
+    def copy(self, captured: Captured, source: str) -> Frame:
+        """The frame in its slot, with the pixels that lie there now.
 
-    def _slot(self, index: int, shape: Tuple[int, ...]) -> np.ndarray:
+        Args:
+            captured: the message that told of it.
+            source: the frame's.
+        """
+        shape = shape_of(captured.format, captured.height, captured.width)
+        pixels = np.array(self._slot(captured.position, shape))
+        coding = YuvCoding(captured.matrix, captured.full_range)
+        number, at = captured.number, captured.captured_at
+        return Frame(pixels, number, at, source, captured.format, coding)
+
+    def _slot(self, position: int, shape: Tuple[int, ...]) -> np.ndarray:
         # A view must not outlive its statement: a mapping with views cannot be closed.
-        start = index % SLOTS * SLOT_BYTES
+        start = position % SLOTS * SLOT_BYTES
         view: np.ndarray = np.ndarray(shape, np.uint8, self._memory, start)
         return view

@@ -1,8 +1,9 @@
-"""What GStreamer makes of a pipeline: `/usr/bin/python3 run_pipeline.py frame|location PIPELINE`.
+"""What GStreamer makes of a pipeline: `/usr/bin/python3 run_pipeline.py WHAT PIPELINE`.
 
 A script of its own because GStreamer's bindings, and the OpenCV that has GStreamer, belong to the
-distribution's Python. `frame` prints, as JSON, the shape of the first frame as OpenCV gives it, and
-as BGR the shape and one pixel; `location` prints that property of the element named `source`.
+distribution's Python. `video` and `jpeg` print, as JSON, what becomes of the first frame between
+OpenCV and the far end of the ring, and the colours of seven upright bars in it; `location` prints
+that property of the element named `source`.
 """
 
 from __future__ import annotations
@@ -11,16 +12,40 @@ import json
 import sys
 
 
-def frame(pipeline: str) -> str:
+def first_frame(pipeline: str, jpeg: bool) -> str:
     import cv2
 
-    capture = cv2.VideoCapture(pipeline, cv2.CAP_GSTREAMER)
-    decoded, pixels = capture.read()
-    if not decoded:
+    from runtime.nv12 import bgr_of
+    from runtime.sources.capture import Capture
+    from runtime.sources.ring import (
+        Captured,
+        FrameRing,
+        anonymous_file,
+        bytes_from_message,
+        message_from_bytes,
+    )
+
+    capture = Capture(cv2.VideoCapture(pipeline, cv2.CAP_GSTREAMER), nv12=True, jpeg=jpeg)
+    if not capture.grab():
         sys.exit("no frame")
-    bgr = cv2.cvtColor(pixels, cv2.COLOR_YUV2BGR_NV12)
-    first = {"nv12": pixels.shape, "bgr": bgr.shape, "corner": bgr[8, 8].tolist()}
-    return json.dumps({**first, "rate": capture.get(cv2.CAP_PROP_FPS)})
+    frame = capture.retrieve(0, 0.0, "camera")
+    if frame is None:
+        sys.exit("a frame that cannot be decoded")
+    with FrameRing(anonymous_file()) as ring:
+        message = message_from_bytes(bytes_from_message(ring.write(0, frame)))
+        assert isinstance(message, Captured)
+        arrived = ring.copy(message, "camera")
+    bgr = bgr_of(arrived)
+    row, bar = bgr[arrived.height // 4], arrived.width / 7
+    said = {
+        "rate": capture.frame_rate,
+        "format": arrived.format,
+        "shape": arrived.pixels.shape,
+        "picture": bgr.shape,
+        "coding": [arrived.coding.matrix, arrived.coding.full_range],
+        "bars": [row[round((number + 0.5) * bar)].tolist() for number in range(7)],
+    }
+    return json.dumps(said)
 
 
 def location(pipeline: str) -> str:
@@ -35,4 +60,6 @@ def location(pipeline: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write({"frame": frame, "location": location}[sys.argv[1]](sys.argv[2]) + "\n")
+    what, given = sys.argv[1:]
+    told = location(given) if what == "location" else first_frame(given, jpeg=what == "jpeg")
+    sys.stdout.write(told + "\n")

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from runtime.nv12 import bgr_of
 from runtime.sources import SourceLost
 from runtime.sources.address import address_from_uri
 from runtime.sources.capture import Capture, no_csi_camera
@@ -51,15 +52,26 @@ def film(tmp_path: Path) -> str:
     return path
 
 
-def test_frames_in_nv12_become_bgr(film: str) -> None:
+def test_frames_in_nv12_stay_what_they_are(film: str) -> None:
     plain, pipeline = Capture(cv2.VideoCapture(film)), Capture(Nv12Camera(film), nv12=True)
     assert plain.frame_rate == pipeline.frame_rate == 10
     assert plain.grab()
     assert pipeline.grab()
-    expected, given = plain.retrieve()[1], pipeline.retrieve()[1]
-    assert given.shape == (HEIGHT, WIDTH, 3)
-    assert np.abs(given.astype(int) - expected).mean() < 3
+    bgr, nv12 = plain.retrieve(3, 1e9, "film"), pipeline.retrieve(3, 1e9, "film")
+    assert bgr is not None
+    assert nv12 is not None
+    assert (bgr.format, nv12.format) == ("bgr", "nv12")
+    assert (nv12.number, nv12.captured_at, nv12.source) == (3, 1e9, "film")
+    assert (nv12.pixels == nv12_from(bgr.pixels)).all()
+    assert np.abs(bgr_of(nv12).astype(int) - bgr.pixels).mean() < 3
     assert not pipeline.grab()
+
+
+def test_a_frame_that_cannot_be_decoded_is_none(film: str) -> None:
+    capture = Capture(cv2.VideoCapture(film))
+    while capture.grab():
+        pass
+    assert capture.retrieve(1, 1e9, "film") is None
 
 
 def test_a_csi_camera_without_its_plugin_will_not_come_back_and_an_unplugged_one_may(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Callable, Dict
 
+import cv2
+import numpy as np
 import pytest
+import typing_extensions
 
 from runtime.sources.address import address_from_uri
 from runtime.sources.gstreamer import (
@@ -16,6 +20,7 @@ from runtime.sources.gstreamer import (
     DECODER_PLUGINS,
     PLUGIN_FOLDERS,
     Elements,
+    coding_of,
     csi_pipeline,
     has_hardware_decoder,
     has_plugin,
@@ -23,18 +28,23 @@ from runtime.sources.gstreamer import (
     quoted,
     usb_pipeline,
 )
+from runtime.yuv import YuvCoding
 from tests.sources.test_rtsp import RtspCamera
 
 SCRIPT = Path(__file__).with_name("run_pipeline.py")
+ROOT = SCRIPT.parents[2]
 SYSTEM_PYTHON = "/usr/bin/python3"
 # What a Jetson's units do, done by the processor: the same caps, but in its own memory.
 SOFTWARE = Elements(
-    sensor="videotestsrc pattern=green name=sensor{}",
+    sensor="videotestsrc pattern=smpte name=sensor{}",
     memory="",
     converter="videoconvert",
     jpeg_decoder="jpegdec",
 )
-GREEN = [0, 255, 0]
+# BGR of the bars that `pattern=smpte` shows from left to right.
+BARS = 255 * np.array(
+    [(1, 1, 1), (0, 1, 1), (1, 1, 0), (0, 1, 0), (1, 0, 1), (0, 0, 1), (1, 0, 0)], np.uint8
+)
 
 
 @lru_cache(maxsize=None)
@@ -50,23 +60,33 @@ def has_system(*modules: str) -> bool:
     return tried.returncode == 0
 
 
-def told_by_system(what: str, pipeline: str) -> str:
+def told_by_system(what: str, pipeline: str, path: Path = ROOT) -> str:
     ran = subprocess.run(
         [SYSTEM_PYTHON, str(SCRIPT), what, pipeline],
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{path}"},
     )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout.rstrip("\n")
 
 
-def first_frame(pipeline: str) -> Dict[str, Any]:
+@pytest.fixture
+def first_frame(tmp_path: Path) -> Callable[..., Dict[str, Any]]:
+    """What becomes of the first frame of a pipeline, told by the distribution's Python."""
     if not has_system("cv2"):
         pytest.skip("needs the distribution's OpenCV with GStreamer: apt install python3-opencv")
-    frame: Dict[str, Any] = json.loads(told_by_system("frame", pipeline))
-    return frame
+    # The only thing that capturing needs and a distribution may lack. The whole of site-packages
+    # would bring the wheel's OpenCV as well, which has no GStreamer.
+    (tmp_path / "typing_extensions.py").symlink_to(typing_extensions.__file__)
+
+    def told(pipeline: str, what: str = "video") -> Dict[str, Any]:
+        frame: Dict[str, Any] = json.loads(told_by_system(what, pipeline, tmp_path))
+        return frame
+
+    return told
 
 
 # ---- as a Jetson gets them ----------------------------------------------------------------------
@@ -107,33 +127,73 @@ def test_a_usb_camera_is_asked_only_for_what_its_address_asks() -> None:
 # ---- their twins, run by GStreamer --------------------------------------------------------------
 
 
-def test_a_csi_pipeline_gives_opencv_frames_in_nv12() -> None:
-    address = address_from_uri("csi:0?width=320&height=180&fps=15")
+FirstFrame = Callable[..., Dict[str, Any]]
+
+
+@pytest.mark.parametrize(
+    ("size", "matrix"), [("width=322&height=180", "bt601"), ("width=1280&height=720", "bt709")]
+)
+def test_colours_of_a_csi_camera_survive_the_journey_in_nv12(
+    first_frame: FirstFrame, size: str, matrix: str
+) -> None:
+    address = address_from_uri(f"csi:0?{size}&fps=15")
     frame = first_frame(csi_pipeline(address, SOFTWARE))
-    assert frame["nv12"] == [270, 320]
-    assert frame["bgr"] == [180, 320, 3]
+    assert frame["format"] == "nv12"
+    assert frame["shape"] == [(address.height or 0) * 3 // 2, address.width]
+    assert frame["picture"] == [address.height, address.width, 3]
     assert frame["rate"] == 15
-    assert frame["corner"] == pytest.approx(GREEN, abs=2)
+    assert frame["coding"] == [matrix, False]
+    np.testing.assert_allclose(frame["bars"], BARS, rtol=0, atol=3)
 
 
-def test_a_usb_pipeline_decodes_jpeg() -> None:
-    pipeline = usb_pipeline(address_from_uri("/dev/video0?width=320&height=180&fps=30"), SOFTWARE)
-    camera, rest = pipeline.split(" ! ", 1)
+@pytest.mark.parametrize("size", ["width=321&height=180", "width=320&height=181"])
+def test_a_picture_with_an_odd_side_becomes_bgr(first_frame: FirstFrame, size: str) -> None:
+    address = address_from_uri(f"csi:0?{size}&fps=15")
+    frame = first_frame(csi_pipeline(address, SOFTWARE))
+    assert frame["format"] == "bgr"
+    assert frame["shape"] == [address.height, address.width, 3]
+    np.testing.assert_allclose(frame["bars"], BARS, rtol=0, atol=3)
+
+
+@pytest.mark.parametrize("height", [180, 720])
+def test_colours_of_a_usb_camera_s_jpeg_survive_the_journey(
+    first_frame: FirstFrame, tmp_path: Path, height: int
+) -> None:
+    address = address_from_uri(f"/dev/video0?width=350&height={height}&fps=30")
+    camera, _, rest = usb_pipeline(address, SOFTWARE).split(" ! ", 2)
     assert camera == 'v4l2src device="/dev/video0"'
-    frame = first_frame(f"videotestsrc pattern=green ! jpegenc ! {rest}")
-    assert frame["nv12"] == [270, 320]
-    assert frame["corner"] == pytest.approx(GREEN, abs=8)
+    picture = tmp_path / "bars.jpg"
+    bars = BARS.repeat(50, axis=0)[None].repeat(height, axis=0)
+    cv2.imwrite(str(picture), bars)
+    frame = first_frame(f"filesrc location={quoted(str(picture))} ! {rest}", "jpeg")
+    assert frame["shape"] == [height * 3 // 2, 350]
+    assert frame["coding"] == ["bt601", True]
+    np.testing.assert_allclose(frame["bars"], BARS, rtol=0, atol=4)
 
 
 @pytest.mark.rtsp
-def test_a_network_pipeline_reads_a_camera() -> None:
-    camera = RtspCamera()
-    camera.start()
-    try:
+def test_a_network_pipeline_reads_a_camera(first_frame: FirstFrame) -> None:
+    with RtspCamera() as camera:
         frame = first_frame(network_pipeline(address_from_uri(camera.uri()), SOFTWARE))
-    finally:
-        camera.kill()
-    assert frame["bgr"] == [180, 320, 3]
+    assert frame["format"] == "nv12"
+    assert frame["picture"] == [180, 320, 3]
+    # A ball on black: no colour anywhere.
+    assert np.ptp(frame["bars"], axis=1).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("height", "jpeg", "coding"),
+    [
+        (576, False, YuvCoding("bt601")),
+        (578, False, YuvCoding("bt709")),
+        (2160, False, YuvCoding("bt709")),
+        (1080, True, YuvCoding("bt601", full_range=True)),
+    ],
+)
+def test_jpeg_says_what_its_colours_mean_and_of_video_the_height_does(
+    height: int, jpeg: bool, coding: YuvCoding
+) -> None:
+    assert coding_of(height, jpeg) == coding
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from runtime.errors import InvalidInput
+from runtime.frame import Frame
 from runtime.sources.live import LiveSource
 from runtime.sources.ring import (
     SLOTS,
@@ -19,6 +20,7 @@ from runtime.sources.ring import (
     bytes_from_message,
     message_from_bytes,
 )
+from runtime.yuv import YuvCoding
 from tests.processes import maps_frames
 
 HEIGHT, WIDTH = 4, 6
@@ -32,17 +34,26 @@ def ring() -> Iterator[FrameRing]:
         yield ring
 
 
-def frame(position: int) -> Captured:
-    return Captured(position, position, HEIGHT, WIDTH, 1e9 + position)
+def painted(position: int) -> Frame:
+    return Frame(np.full((HEIGHT, WIDTH, 3), position, np.uint8), position, 1e9, "camera")
 
 
-def painted(position: int) -> np.ndarray:
-    return np.full((HEIGHT, WIDTH, 3), position, np.uint8)
+def told_of(frame: Frame) -> Captured:
+    number, coding = frame.number, frame.coding
+    size = (frame.height, frame.width)
+    return Captured(
+        number, number, *size, frame.captured_at, frame.format, coding.matrix, coding.full_range
+    )
 
 
 @pytest.mark.parametrize(
     "message",
-    [Opened(29.97), Opened(None), frame(3), Failed("auth", 'camera "a" said 401', "Log in")],
+    [
+        Opened(29.97),
+        Opened(None),
+        told_of(painted(3)),
+        Failed("auth", 'camera "a" said 401', "Log in"),
+    ],
 )
 def test_a_message_survives_the_journey(message: Message) -> None:
     assert message_from_bytes(bytes_from_message(message)) == message
@@ -50,17 +61,31 @@ def test_a_message_survives_the_journey(message: Message) -> None:
 
 def test_the_last_frames_lie_in_the_ring(ring: FrameRing) -> None:
     for position in range(2 * SLOTS):
-        ring.write(position, painted(position))
+        assert ring.write(position, painted(position)) == told_of(painted(position))
     for position in range(SLOTS, 2 * SLOTS):
-        assert (ring.copy(frame(position)) == painted(position)).all()
+        held = ring.copy(told_of(painted(position)), "camera")
+        assert (held.pixels == painted(position).pixels).all()
+
+
+@pytest.mark.parametrize("coding", [YuvCoding("bt709"), YuvCoding("bt601", full_range=True)])
+def test_nv12_crosses_as_it_came_with_what_it_means(ring: FrameRing, coding: YuvCoding) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (HEIGHT * 3 // 2, WIDTH), dtype=np.uint8)
+    given = Frame(pixels, 7, 1e9, "camera", "nv12", coding)
+    message = message_from_bytes(bytes_from_message(ring.write(4, given)))
+    assert isinstance(message, Captured)
+    held = ring.copy(message, "front")
+    assert (held.pixels == pixels).all()
+    assert (held.number, held.captured_at, held.source) == (7, 1e9, "front")
+    assert (held.format, held.coding) == ("nv12", coding)
+    assert (held.height, held.width) == (HEIGHT, WIDTH)
 
 
 def test_the_memory_is_shared_by_all_who_map_it() -> None:
     descriptor = anonymous_file()
     with FrameRing(descriptor) as ours, FrameRing(descriptor) as theirs:
         os.close(descriptor)
-        ours.write(1, painted(7))
-        assert (theirs.copy(frame(1)) == painted(7)).all()
+        message = ours.write(1, painted(7))
+        assert (theirs.copy(message, "camera").pixels == 7).all()
         assert maps_frames()
     assert not maps_frames()
 
@@ -68,7 +93,7 @@ def test_the_memory_is_shared_by_all_who_map_it() -> None:
 def test_a_frame_beyond_8k_is_refused(ring: FrameRing) -> None:
     monster = np.lib.stride_tricks.as_strided(np.zeros(1, np.uint8), (9000, 9000, 3), (0, 0, 0))
     with pytest.raises(InvalidInput, match="9000x9000"):
-        ring.write(0, monster)
+        ring.write(0, Frame(monster, 0, 0.0, "camera"))
 
 
 class Scripted:
@@ -82,9 +107,7 @@ class Scripted:
 
     def receive(self, timeout: float) -> List[Message]:
         positions = self._batches.pop(0) if self._batches else ()
-        for position in positions:
-            self.ring.write(position, painted(position))
-        return [frame(position) for position in positions]
+        return [self.ring.write(position, painted(position)) for position in positions]
 
 
 def numbers_read(ring: FrameRing, batches: Sequence[Sequence[int]], count: int) -> List[int]:
@@ -93,7 +116,7 @@ def numbers_read(ring: FrameRing, batches: Sequence[Sequence[int]], count: int) 
     read = [source.read() for _ in range(count)]
     for each in read:
         assert each is not None
-        assert (each.pixels == painted(each.number)).all()
+        assert (each.pixels == each.number).all()
     return [each.number for each in read if each is not None]
 
 
