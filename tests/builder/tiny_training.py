@@ -9,10 +9,12 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Tuple
 
 import torch
 
+from runtime.builder.card import TrainingCard
+from runtime.builder.checkpoint import save_checkpoint
 from runtime.builder.dataset import SegmentationDataset
 from runtime.builder.layouts import open_dataset
 from runtime.builder.swiftnet import Architecture, SwiftNet, Widths
@@ -20,7 +22,8 @@ from runtime.builder.training.augment import Augmentation
 from runtime.builder.training.devices import Place
 from runtime.builder.training.loop import RunOptions, Step, Training
 from runtime.builder.training.schedule import TrainingSettings
-from runtime.manifest import InputSpec
+from runtime.manifest import ClassesSpec, InputSpec
+from tests.builder.scenes import NAMES, PALETTE
 
 SPEC = InputSpec(height=64, width=64, mean=(100, 100, 100), std=(60, 60, 60))
 ALONE = Place(torch.device("cpu"))
@@ -44,6 +47,19 @@ def network(classes: int = 3) -> SwiftNet:
     torch.manual_seed(11)
     widths = Widths.resnet(18, stem=8, stages=(8, 8, 8, 8))
     return SwiftNet(Architecture("resnet18", classes, features=8, widths=widths))
+
+
+def trained_checkpoint(path: Path, names: Tuple[str, ...] = NAMES) -> Path:
+    """A checkpoint as `train` leaves one behind after learning from the scenes."""
+    card = TrainingCard(
+        dataset="scenes",
+        pictures=8,
+        classes=ClassesSpec(names=list(names), palette=list(PALETTE)),
+        input=SPEC,
+        plan={},
+    )
+    save_checkpoint(path, network(), card.model_dump(mode="json"))
+    return path
 
 
 def training(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, List
+from typing import Iterator, List, Optional
 
 from runtime.builder.card import TrainingCard
 from runtime.builder.checkpoint import save_checkpoint
@@ -32,14 +32,17 @@ class Listener:
         self.done_before.append(title)
 
 
-def checkpoint_in(folder: Path, dataset: Path, seed: int = 3) -> Path:
+def checkpoint_in(
+    folder: Path, dataset: Path, seed: int = 3, hold_out: Optional[str] = None
+) -> Path:
+    """A checkpoint that knows what it was trained on."""
     classes = open_dataset(dataset).classes
     card = TrainingCard(
         dataset="brightness",
         pictures=3,
         classes=ClassesSpec(names=list(classes.names), palette=list(classes.palette)),
         input=stretched(64, 96),
-        plan={"splits": ["train"], "hold_out": None},
+        plan={"splits": ["train"], "hold_out": hold_out},
     )
     path = folder / f"net{seed}.pt"
     network = randomised(narrow(levels=1, output_stride=8), seed)

@@ -7,20 +7,8 @@ from rich.console import Console
 
 from runtime.builder.engine.evidence_table import evidence_table
 from runtime.builder.engine.reporter import ConsoleReporter
-from runtime.manifest import (
-    Build,
-    Calibration,
-    ClassesSpec,
-    EngineManifest,
-    Evidence,
-    InputSpec,
-    ModelCard,
-    OutputSpec,
-    Precision,
-    Provenance,
-)
-
-HASH = "0" * 64
+from runtime.manifest import Build, Evidence, ModelCard, Precision
+from tests.engines import fake_build, small_manifest
 
 
 def evidence(miou: float, seen: bool, reference: Optional[float] = None) -> Evidence:
@@ -37,33 +25,13 @@ def evidence(miou: float, seen: bool, reference: Optional[float] = None) -> Evid
 
 
 def build(precision: Precision, *measured: Evidence) -> Build:
-    return Build(
-        precision=precision,
-        backend="openvino",
-        artefact=f"{precision}.onnx",
-        sha256=HASH,
-        size=12_300_000,
-        onnx_sha256=HASH,
-        backend_version="1",
-        calibration=Calibration(
-            name="few", images=3, images_sha256=HASH, ranges_sha256=HASH, rule="mse"
-        ),
-        evidence=list(measured),
-    )
+    said = {"precision": precision, "backend": "openvino", "size": 12_300_000}
+    return fake_build().model_copy(update={**said, "evidence": list(measured)})
 
 
 def shown(*builds: Build) -> str:
-    manifest = EngineManifest(
-        name="street",
-        model=ModelCard(family="t", architecture={}, parameters=12_056_275, macs=20_000_000_000),
-        classes=ClassesSpec(names=["a", "b"], palette=[(0, 0, 0), (1, 1, 1)]),
-        input=InputSpec(height=64, width=96, mean=(0, 0, 0), std=(1, 1, 1)),
-        output=OutputSpec(height=16, width=24),
-        provenance=Provenance(
-            created_at="now", runtime_version="1", checkpoint_sha256=HASH, recipe_sha256=HASH
-        ),
-        builds=list(builds),
-    )
+    model = ModelCard(family="t", architecture={}, parameters=12_056_275, macs=20_000_000_000)
+    manifest = small_manifest().model_copy(update={"model": model, "builds": list(builds)})
     text = StringIO()
     Console(file=text, width=120).print(evidence_table(manifest))
     return text.getvalue()

@@ -11,22 +11,12 @@ from runtime.builder.engine.evidence import evidence_of, lowest_agreement, requi
 from runtime.builder.engine.recipe import Gate
 from runtime.builder.layouts import open_dataset
 from runtime.errors import BuildFailed
-from runtime.manifest import (
-    Build,
-    ClassesSpec,
-    EngineManifest,
-    Evidence,
-    InputSpec,
-    ModelCard,
-    OutputSpec,
-    Precision,
-    Provenance,
-)
+from runtime.manifest import ClassesSpec, Evidence, InputSpec, OutputSpec, Precision
 from runtime.segmenter import Segmenter
 from tests.builder.networks import textured_dataset
+from tests.engines import small_manifest
 
 HEIGHT, WIDTH = 64, 96
-HASH = "0" * 64
 
 
 class BrightnessSlot:
@@ -45,25 +35,12 @@ class BrightnessSlot:
 
 def segmenter(slot: BrightnessSlot, pictures: SegmentationDataset) -> Segmenter:
     classes = pictures.classes
-    build = Build(
-        precision="fp32",
-        backend="fake",
-        artefact="x",
-        sha256=HASH,
-        size=1,
-        onnx_sha256=HASH,
-        backend_version="1",
-    )
-    manifest = EngineManifest(
-        name="brightness",
-        model=ModelCard(family="test", architecture={}, parameters=1, macs=1),
-        classes=ClassesSpec(names=list(classes.names), palette=list(classes.palette)),
-        input=InputSpec(height=HEIGHT, width=WIDTH, mean=(0, 0, 0), std=(1, 1, 1)),
-        output=OutputSpec(height=HEIGHT, width=WIDTH),
-        provenance=Provenance(
-            created_at="now", runtime_version="1", checkpoint_sha256=HASH, recipe_sha256=HASH
-        ),
-        builds=[build],
+    manifest = small_manifest().model_copy(
+        update={
+            "classes": ClassesSpec(names=list(classes.names), palette=list(classes.palette)),
+            "input": InputSpec(height=HEIGHT, width=WIDTH, mean=(0, 0, 0), std=(1, 1, 1)),
+            "output": OutputSpec(height=HEIGHT, width=WIDTH),
+        }
     )
     return Segmenter(manifest, slot)
 

@@ -6,16 +6,13 @@ from typing import Any
 import pytest
 import torch
 
-from runtime.builder.card import TrainingCard
-from runtime.builder.checkpoint import save_checkpoint
 from runtime.builder.engine import order
 from runtime.builder.engine.order import BuildRequest, order_from_request
 from runtime.builder.engine.recipe import recipe_from_file
-from runtime.builder.layouts import open_dataset
 from runtime.errors import InvalidConfig, InvalidInput
 from runtime.machine import Machine
-from runtime.manifest import ClassesSpec
-from tests.builder.networks import narrow, randomised, stretched, textured_dataset
+from tests.builder.engine.homes import checkpoint_in
+from tests.builder.networks import narrow, randomised, textured_dataset
 
 
 @pytest.fixture
@@ -34,17 +31,8 @@ def bare(tmp_path: Path) -> Path:
 @pytest.fixture
 def carded(tmp_path: Path, dataset: Path) -> Path:
     """A checkpoint that knows what it was trained on."""
-    classes = open_dataset(dataset).classes
-    card = TrainingCard(
-        dataset="brightness",
-        pictures=2,
-        classes=ClassesSpec(names=list(classes.names), palette=list(classes.palette)),
-        input=stretched(64, 96),
-        plan={"splits": ["train"], "hold_out": "picture-2"},
-    )
-    path = tmp_path / "Street Net.pt"
-    save_checkpoint(path, randomised(narrow(levels=1)), card.model_dump(mode="json"))
-    return path
+    path = checkpoint_in(tmp_path, dataset, hold_out="picture-2")
+    return path.rename(tmp_path / "Street Net.pt")
 
 
 def recipe_in(folder: Path, **lines: Any) -> Path:

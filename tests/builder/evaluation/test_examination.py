@@ -2,22 +2,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Tuple
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from runtime.builder.card import TrainingCard
 from runtime.builder.checkpoint import save_checkpoint
 from runtime.builder.evaluation import examination
 from runtime.builder.evaluation.examination import Examination, run_evaluate
 from runtime.cli import main
 from runtime.errors import EngineRefused, InvalidInput
 from runtime.machine import Machine
-from runtime.manifest import ClassesSpec
-from tests.builder.scenes import NAMES, PALETTE, write_dataset
-from tests.builder.tiny_training import SPEC, network
+from tests.builder.scenes import NAMES, write_dataset
+from tests.builder.tiny_training import network, trained_checkpoint
 from tests.daemons import engine_folder
 from tests.engines import HEIGHT, WIDTH, small_manifest
 
@@ -25,18 +22,6 @@ from tests.engines import HEIGHT, WIDTH, small_manifest
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
     return write_dataset(tmp_path / "scenes", train=2, val=2)
-
-
-def checkpoint(folder: Path, names: Tuple[str, ...] = NAMES) -> Path:
-    card = TrainingCard(
-        dataset="scenes",
-        pictures=1,
-        classes=ClassesSpec(names=list(names), palette=list(PALETTE)),
-        input=SPEC,
-        plan={},
-    )
-    save_checkpoint(folder / "net.pt", network(), card.model_dump(mode="json"))
-    return folder / "net.pt"
 
 
 @pytest.fixture
@@ -58,8 +43,9 @@ def halves(tmp_path: Path) -> Path:
 
 
 def test_a_checkpoint_is_measured_on_the_chosen_pictures(dataset: Path, tmp_path: Path) -> None:
-    report = run_evaluate(Examination(checkpoint(tmp_path), dataset, device="cpu"), None)
-    one = run_evaluate(Examination(checkpoint(tmp_path), dataset, only="odd_*", device="cpu"), None)
+    checkpoint = trained_checkpoint(tmp_path / "net.pt")
+    report = run_evaluate(Examination(checkpoint, dataset, device="cpu"), None)
+    one = run_evaluate(Examination(checkpoint, dataset, only="odd_*", device="cpu"), None)
 
     assert (report.images, report.splits) == (2, ("val",))
     assert one.images == 1
@@ -88,7 +74,7 @@ def test_an_engine_that_does_not_run_here_is_refused(halves: Path, tmp_path: Pat
 
 
 def test_other_classes_are_refused(dataset: Path, tmp_path: Path) -> None:
-    stranger = checkpoint(tmp_path, names=("sky", "road", "house"))
+    stranger = trained_checkpoint(tmp_path / "net.pt", ("sky", "road", "house"))
 
     with pytest.raises(InvalidInput, match="house but 'scenes' has sky, road, block"):
         run_evaluate(Examination(stranger, dataset), None)
@@ -106,7 +92,8 @@ def test_a_checkpoint_that_does_not_say_what_it_is_is_refused(
 def test_the_command_prints_every_class_and_the_mean(
     dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["evaluate", str(checkpoint(tmp_path)), str(dataset), "--device", "cpu"]) == 0
+    checkpoint = trained_checkpoint(tmp_path / "net.pt")
+    assert main(["evaluate", str(checkpoint), str(dataset), "--device", "cpu"]) == 0
 
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == [*NAMES, "mIoU"]

@@ -7,7 +7,6 @@ from typing import List
 
 import pytest
 
-from runtime.builder.card import TrainingCard
 from runtime.builder.checkpoint import load_checkpoint, save_checkpoint
 from runtime.builder.dataset import SegmentationDataset
 from runtime.builder.engine.reporter import Silence
@@ -26,9 +25,8 @@ from runtime.builder.pruning.sensitivity_command import (
 )
 from runtime.cli import main
 from runtime.errors import InvalidInput
-from runtime.manifest import ClassesSpec
-from tests.builder.scenes import NAMES, PALETTE, write_dataset
-from tests.builder.tiny_training import SPEC, network
+from tests.builder.scenes import write_dataset
+from tests.builder.tiny_training import trained_checkpoint
 
 
 class Killed(Exception):
@@ -42,15 +40,7 @@ def dataset(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
-    card = TrainingCard(
-        dataset="scenes",
-        pictures=1,
-        classes=ClassesSpec(names=list(NAMES), palette=list(PALETTE)),
-        input=SPEC,
-        plan={},
-    )
-    save_checkpoint(tmp_path / "net.pt", network(), card.model_dump(mode="json"))
-    return tmp_path / "net.pt"
+    return trained_checkpoint(tmp_path / "net.pt")
 
 
 @pytest.fixture

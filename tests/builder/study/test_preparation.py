@@ -5,30 +5,21 @@ from typing import Tuple
 
 import pytest
 
-from runtime.builder.card import TrainingCard
 from runtime.builder.checkpoint import save_checkpoint
 from runtime.builder.layouts import open_dataset
 from runtime.builder.study.preparation import content_sha256
 from runtime.builder.swiftnet import SwiftNet
 from runtime.errors import InvalidConfig, InvalidInput
-from runtime.manifest import ClassesSpec
 from tests.builder.networks import narrow
-from tests.builder.scenes import NAMES, PALETTE
+from tests.builder.scenes import NAMES
 from tests.builder.study.tiny_study import changed, prepared, write_study
-from tests.builder.tiny_training import SPEC, network
+from tests.builder.tiny_training import network, trained_checkpoint
 
 
 def brought(folder: Path, names: Tuple[str, ...] = NAMES) -> Path:
     """A study of a checkpoint instead of a training."""
     recipe = write_study(folder)
-    card = TrainingCard(
-        dataset="scenes",
-        pictures=8,
-        classes=ClassesSpec(names=list(names), palette=list(PALETTE)),
-        input=SPEC,
-        plan={},
-    )
-    save_checkpoint(folder / "full.pt", network(), card.model_dump(mode="json"))
+    trained_checkpoint(folder / "full.pt", names)
     plan = 'plan = "training.toml"'
     return changed(recipe, plan, f'{plan}\ncheckpoint = "full.pt"\nearly = "start.pt"')
 
