@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Dict, Mapping, Optional, Tuple
 
-from runtime.backends.plan import plan_from_onnx, tensorrt_module
+from runtime.backends.plan import Plan, plan_from_onnx, tensorrt_module
 from runtime.backends.plan_options import PlanOptions
 from runtime.backends.trt_api import TensorRT
 from runtime.backends.trt_calibration_cache import ranges_from_cache
@@ -154,23 +154,16 @@ def tensorrt_build(
     typing, source = source_of(folder, capabilities, options)
     twin = portable_twin(folder.manifest, options.precision)
     onnx = _verified(folder, source, f"a {typing}ly typed plan in {options.precision}")
-    label = f"{target.label}.{capabilities.backend.replace('_', '-')}-{capabilities.version}"
-    timings = f"timing.{label}.cache"
+    names = _names_of(options, target, capabilities)
     completed = replace(
         options,
         typing=typing,
-        timing_cache=_content(folder, timings),
+        timing_cache=_content(folder, names.timings),
         ranges=_ranges(folder, options),
         compute_capabilities=() if target.device else (target.compute_capability,),
     )
     plan = plan_from_onnx(onnx.read_bytes(), completed, trt, advance)
-    if plan.timing_cache is not None:
-        folder.write(timings, plan.timing_cache)
-    unit = "" if options.dla_core is None else f".dla{options.dla_core}"
-    name = f"{options.precision}{unit}.{label}"
-    path = folder.write(f"{name}.plan", plan.content)
-    if plan.layers:
-        folder.write(f"{name}.layers.json", plan.layers.encode())
+    path = _written(folder, names, plan)
     return Build(
         precision=options.precision,
         backend=capabilities.backend,
@@ -223,6 +216,36 @@ def _ranges(folder: EngineFolder, options: PlanOptions) -> Mapping[str, float]:
     return ranges_from_cache(path.read_text(encoding="ascii"))
 
 
+@dataclass(frozen=True)
+class _Names:
+    """What the files of a plan are called.
+
+    Attributes:
+        plan, layers: after what it computes in, the GPU and the release that built it.
+        timings: after GPU and release alone; the plans of all precisions share them.
+    """
+
+    plan: str
+    layers: str
+    timings: str
+
+
+def _names_of(options: PlanOptions, target: Target, capabilities: Capabilities) -> _Names:
+    where = f"{target.label}.{capabilities.backend.replace('_', '-')}-{capabilities.version}"
+    unit = "" if options.dla_core is None else f".dla{options.dla_core}"
+    stem = f"{options.precision}{unit}.{where}"
+    return _Names(f"{stem}.plan", f"{stem}.layers.json", f"timing.{where}.cache")
+
+
 def _content(folder: EngineFolder, name: str) -> bytes:
     path = folder.path / name
     return path.read_bytes() if path.is_file() else b""
+
+
+def _written(folder: EngineFolder, names: _Names, plan: Plan) -> Path:
+    if plan.timing_cache is not None:
+        folder.write(names.timings, plan.timing_cache)
+    path = folder.write(names.plan, plan.content)
+    if plan.layers:
+        folder.write(names.layers, plan.layers.encode())
+    return path
