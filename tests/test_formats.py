@@ -7,11 +7,14 @@ from typing import Any, Optional
 import numpy as np
 import pytest
 
+from runtime.backends import MaskSize, Wanted
 from runtime.codec import ImageLimits, decode_image
 from runtime.errors import InvalidInput, UnsupportedFormat
 from runtime.formats import FORMATS, EncodeOptions, format_for
 from runtime.frame import Frame
 from runtime.labels import Classes, LabelMap
+from tests.drawing_lane import drawing_lane, drawing_segmenter, drawn_by_the_lane
+from tests.engines import HEIGHT, WIDTH
 
 CLASSES = Classes(("sky", "road", "car"), ((70, 130, 180), (128, 64, 128), (0, 0, 142)))
 LIMITS = ImageLimits(max_bytes=1_000_000, max_pixels=1_000_000)
@@ -48,6 +51,18 @@ class TestFormats:
         shown = answer(checkerboard(*size), picture(12, 20), picture(24, 40))
         overlay = decode_image(FORMATS["overlay"].encode(shown, EncodeOptions()), LIMITS)
         assert overlay.shape[:2] == size
+
+    @pytest.mark.parametrize(
+        ("size", "opacity", "drawn"),
+        [("model", 0.3, True), ("model", 0.5, False), ("frame", 0.3, False)],
+    )
+    def test_a_device_s_overlay_is_taken_if_it_has_the_opacity_and_the_mask_s_size(
+        self, size: MaskSize, opacity: float, drawn: bool
+    ) -> None:
+        frame = Frame(picture(2 * HEIGHT, 2 * WIDTH), 0, 0.0, "request")
+        shown = drawing_segmenter(drawing_lane()).segment(frame, Wanted(size, overlay=0.3))
+        overlay = FORMATS["overlay"].encode(shown, EncodeOptions(opacity=opacity))
+        assert drawn_by_the_lane(overlay) == drawn
 
     def test_raw_is_one_byte_per_pixel_in_rows(self) -> None:
         mask = checkerboard(5, 4)
