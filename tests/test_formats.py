@@ -13,8 +13,10 @@ from runtime.errors import InvalidInput, UnsupportedFormat
 from runtime.formats import FORMATS, EncodeOptions, format_for
 from runtime.frame import Frame
 from runtime.labels import Classes, LabelMap
+from runtime.yuv import YuvCoding
 from tests.drawing_lane import drawing_lane, drawing_segmenter, drawn_by_the_lane
 from tests.engines import HEIGHT, WIDTH
+from tests.nv12 import nv12_from
 
 CLASSES = Classes(("sky", "road", "car"), ((70, 130, 180), (128, 64, 128), (0, 0, 142)))
 LIMITS = ImageLimits(max_bytes=1_000_000, max_pixels=1_000_000)
@@ -51,6 +53,13 @@ class TestFormats:
         shown = answer(checkerboard(*size), picture(12, 20), picture(24, 40))
         overlay = decode_image(FORMATS["overlay"].encode(shown, EncodeOptions()), LIMITS)
         assert overlay.shape[:2] == size
+
+    def test_the_overlay_of_a_frame_in_nv12_shows_its_colours(self) -> None:
+        orange = np.full((24, 40, 3), (30, 120, 220), np.uint8)
+        frame = Frame(nv12_from(orange), 0, 0.0, "camera", "nv12", YuvCoding("bt601"))
+        shown = Answer(checkerboard(24, 40), picture(12, 20), frame)
+        clear = FORMATS["overlay"].encode(shown, EncodeOptions(opacity=0, quality=100))
+        np.testing.assert_allclose(decode_image(clear, LIMITS), orange, rtol=0, atol=4)
 
     @pytest.mark.parametrize(
         ("size", "opacity", "drawn"),

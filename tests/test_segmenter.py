@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Tuple
 
@@ -10,10 +11,13 @@ from runtime.backends import MaskSize, Wanted
 from runtime.backends.fake import FakeEngine
 from runtime.errors import EngineFailed
 from runtime.frame import Frame
+from runtime.nv12 import bgr_of
 from runtime.segmenter import NotWanted, Segmentation, Segmenter
+from runtime.yuv import YuvCoding
 from tests.contracts.engine import striped_manifest
 from tests.drawing_lane import INK_BGR, DrawingLane
 from tests.engines import fake_build
+from tests.nv12 import nv12_from
 
 MANIFEST = striped_manifest()
 WIDE = (48, 192)
@@ -38,6 +42,18 @@ def test_the_mask_has_the_frame_s_size(size: Tuple[int, int]) -> None:
     found = segmented(frame)
     assert found.labels.labels.shape == size
     assert found.frame is frame
+
+
+@pytest.mark.parametrize("size", [(32, 64), (16, 32), (128, 256), WIDE, TALL])
+def test_a_frame_in_nv12_has_the_mask_of_its_picture(size: Tuple[int, int]) -> None:
+    frame, _ = painted(*size)
+    coding = YuvCoding("bt601")
+    camera = replace(frame, pixels=nv12_from(frame.pixels), format="nv12", coding=coding)
+    found = segmented(camera)
+    expected = segmented(replace(frame, pixels=bgr_of(camera)))
+    assert found.labels.labels.shape == size
+    # Steps of rounding may move a border by a pixel.
+    assert (found.labels.labels == expected.labels.labels).mean() > 0.98
 
 
 @pytest.mark.parametrize("size", [(32, 64), (16, 32), (128, 256), (31, 77), WIDE])

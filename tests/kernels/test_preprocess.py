@@ -10,10 +10,12 @@ from typing import List, Tuple
 import numpy as np
 import pytest
 
+from runtime.frame import Frame
 from runtime.geometry import place
 from runtime.kernels.parameters import Element
 from runtime.manifest import InputSpec
-from runtime.preprocess.cuda import DeviceFrame, PixelFormat
+from runtime.nv12 import planes
+from runtime.preprocess.cuda import DeviceFrame, PixelFormat, device_frame
 from runtime.preprocess.reference import fitted, fitted_nv12, normalised, quantized
 from runtime.yuv import YuvCoding
 from tests.kernels.host import HostMachine
@@ -77,6 +79,15 @@ def test_nv12_is_exact(machine: Machine, size: Size, coding: YuvCoding, resampli
     frame = DeviceFrame("nv12", *size, y.address, size[1] + 3, uv.address, size[1] + 9, coding)
     image = fitted_nv12(luma, chroma, coding, spec)
     assert_exact(prepared(machine, frame, spec, "float32"), image, spec, size)
+
+
+def test_a_camera_s_frame_in_nv12_is_exact_where_its_bytes_lie_together(machine: Machine) -> None:
+    coding = YuvCoding("bt601", full_range=True)
+    camera = Frame(noise(270, 242), 0, 0.0, "camera", "nv12", coding)
+    memory = machine.holding(camera.pixels)
+    frame = device_frame(camera, memory.address)
+    image = fitted_nv12(*planes(camera.pixels), coding, SPEC)
+    assert_exact(prepared(machine, frame, SPEC, "float32"), image, SPEC, (180, 242))
 
 
 @pytest.mark.parametrize("seed", range(10))

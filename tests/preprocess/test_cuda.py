@@ -2,12 +2,21 @@ from __future__ import annotations
 
 from typing import Any, Dict
 
+import numpy as np
 import pytest
 
 from runtime.errors import InvalidInput
+from runtime.frame import Frame
 from runtime.kernels.parameters import PreprocessParameters
 from runtime.manifest import InputSpec
-from runtime.preprocess.cuda import DeviceFrame, DeviceInput, DevicePicture, preprocess_launch
+from runtime.preprocess.cuda import (
+    DeviceFrame,
+    DeviceInput,
+    DevicePicture,
+    device_frame,
+    preprocess_launch,
+)
+from runtime.yuv import YuvCoding
 
 SPEC = InputSpec(height=64, width=100, mean=(1, 2, 3), std=(4, 5, 6), pad=(7, 8, 9))
 FRAME = DeviceFrame("bgr", 50, 200, 0x1000, 600)
@@ -21,6 +30,15 @@ def test_the_kernel_is_named_for_format_and_resampling() -> None:
     assert preprocess_launch(FRAME, TARGET, SPEC).kernel == "preprocess_bgr_bilinear"
     assert preprocess_launch(grey, TARGET, area).kernel == "preprocess_nv12_area"
     assert preprocess_launch(small, TARGET, area).kernel == "preprocess_rgb_bilinear"
+
+
+def test_a_frame_lies_in_memory_as_in_its_pixels() -> None:
+    bgr = Frame(np.zeros((50, 200, 3), np.uint8), 0, 0.0, "camera")
+    assert device_frame(bgr, 0x1000) == FRAME
+    coding = YuvCoding("bt601", full_range=True)
+    nv12 = Frame(np.zeros((60, 70), np.uint8), 0, 0.0, "camera", "nv12", coding)
+    expected = DeviceFrame("nv12", 40, 70, 0x1000, 70, 0x1000 + 40 * 70, 70, coding)
+    assert device_frame(nv12, 0x1000) == expected
 
 
 def test_there_is_a_thread_for_every_pixel_of_the_input() -> None:

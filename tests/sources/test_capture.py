@@ -12,6 +12,7 @@ from runtime.sources import SourceLost
 from runtime.sources.address import address_from_uri
 from runtime.sources.capture import Capture, no_csi_camera
 from runtime.sources.gstreamer import CAMERA_PLUGIN, PLUGIN_FOLDERS
+from tests.nv12 import nv12_from
 
 HEIGHT, WIDTH = 48, 64
 
@@ -31,14 +32,6 @@ class Nv12Camera:
     def retrieve(self) -> Tuple[bool, np.ndarray]:
         decoded, bgr = self._video.retrieve()
         return decoded, nv12_from(bgr) if decoded else bgr
-
-
-def nv12_from(bgr: np.ndarray) -> np.ndarray:
-    """(height * 3 / 2, width) NV12 of BGR pixels."""
-    planar = cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV_I420)
-    height, width = bgr.shape[:2]
-    chroma = planar[height:].reshape(2, height // 2 * width // 2)
-    return np.concatenate([planar[:height], chroma.T.reshape(height // 2, width)])
 
 
 @pytest.fixture
