@@ -9,9 +9,19 @@ from typing import BinaryIO, Iterator
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to; `path` holds the old one until all of the new one is on the disk."""
-    unfinished = path.with_name(f".{path.name}.unfinished-{os.getpid()}")
+def whole_file(path: Path, alone: bool = False) -> Iterator[BinaryIO]:
+    """A file to write to; `path` holds the old one until all of the new one is on the disk.
+
+    Args:
+        path: in a folder that exists.
+        alone: whether no other process can be writing the same file. What a killed one left
+            half-written is then written over, and not left beside the new file for good.
+
+    Raises:
+        OSError: no room or no right to write; nothing is left of the new file.
+    """
+    writer = "" if alone else f"-{os.getpid()}"
+    unfinished = path.with_name(f".{path.name}.unfinished{writer}")
     try:
         with unfinished.open("wb") as file:
             yield file

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Iterable, Mapping, Optional, Type
 
 from runtime.errors import InvalidInput, OutputFailed
+from runtime.whole_file import whole_file
 
 RECORD_NAME = "segment.json"
 ELSEWHERE = "Choose another folder with -o"
@@ -27,14 +28,11 @@ def write_whole(path: Path, data: bytes) -> None:
     Raises:
         OutputFailed: no room or no right to write.
     """
-    unfinished = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as file:
+        # Whoever writes here holds the folder.
+        with whole_file(path, alone=True) as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
     except OSError as error:
         raise OutputFailed(
             f"{path} cannot be written: {error.strerror}", "Free disk space or choose another place"

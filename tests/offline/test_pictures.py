@@ -120,7 +120,7 @@ class TestFolder:
     def test_what_a_killed_run_left_half_written_is_cleared(
         self, tmp_path: Path, drive: Path
     ) -> None:
-        half = tmp_path / "out" / "left" / ".0.png.partial"
+        half = tmp_path / "out" / "left" / ".0.png.unfinished"
         half.parent.mkdir(parents=True)
         half.write_bytes(b"half a mask")
         assert segment(drive, tmp_path / "out").done == 6

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from runtime.builder.swiftnet import SwiftNet
 from runtime.builder.training.ema import WeightAverage
 from runtime.errors import InvalidInput
+from runtime.whole_file import whole_file
 
 STATE_NAME = "state.pt"
 
@@ -55,12 +55,9 @@ class TrainingState:
         }
         if self.average is not None:
             content["average"] = self.average.model.state_dict()
-        unfinished = folder / f"{STATE_NAME}.unfinished"
-        with unfinished.open("wb") as file:
+        # One training writes here, and a kill must not leave a second state beside each new one.
+        with whole_file(folder / STATE_NAME, alone=True) as file:
             torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(folder / STATE_NAME)
 
     def restore(self, folder: Path, fingerprint: str) -> bool:
         """Takes over the state in `folder`; False when there is none.
