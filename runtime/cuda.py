@@ -1,18 +1,17 @@
-"""One GPU: its context, streams, events, memory and kernels, for one thread.
+"""One GPU: its context, streams, events, memory and kernels.
 
 The device's primary context is retained and pushed in the thread that enters `CudaDevice`; it is
-the context that TensorRT's libraries use too. Every call must come from that thread. What went
-wrong with a single call is told apart from an error that sticks, after which CUDA answers nothing
-until the process ends.
+the context that TensorRT's libraries use too. Every call must come from that thread, or from one
+that visits the device meanwhile. What went wrong with a single call is told apart from an error
+that sticks, after which CUDA answers nothing until the process ends.
 """
 
 from __future__ import annotations
 
-import importlib
 import threading
 from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
-from typing import Any, Dict, Final, Iterator, List, Optional, Tuple, Type, TypeVar, Union
+from typing import Any, Dict, Final, Iterator, List, Optional, Set, Tuple, Type, TypeVar, Union
 
 import numpy as np
 
@@ -27,23 +26,6 @@ Handed = TypeVar("Handed", Stream, Event)
 
 # CU_STREAM_NON_BLOCKING, which pycuda has no name for: such a stream waits for no other.
 _NON_BLOCKING: Final = 1
-
-
-def pycuda_driver() -> cuda_api.Driver:
-    """Imports pycuda, which loads NVIDIA's driver.
-
-    Raises:
-        EngineRefused: it is not installed, or there is no driver.
-    """
-    try:
-        driver: Any = importlib.import_module("pycuda.driver")
-    except ImportError as error:
-        raise EngineRefused(
-            f"pycuda cannot be imported: {error}",
-            "Install it with `pip install 'swiftnet-runtime[tensorrt]'`; where it is installed the "
-            "driver is missing: in a container run with `--runtime nvidia` or `--gpus all`",
-        ) from error
-    return driver  # type: ignore[no-any-return]
 
 
 class CudaDevice:
@@ -68,7 +50,8 @@ class CudaDevice:
         self._given = driver
         self._ordinal = ordinal
         self._driver: Any = None
-        self._owner: Optional[int] = None
+        self._threads: Set[int] = set()
+        self._context: Optional[cuda_api.Context] = None
         self._things = ExitStack()
         self._allocations: Dict[int, Any] = {}
         self._handed: List[Union[Stream, Event]] = []
@@ -81,7 +64,7 @@ class CudaDevice:
         Raises:
             EngineRefused: there is no GPU, or none that the kernels run on.
         """
-        driver = self._driver = pycuda_driver() if self._given is None else self._given
+        driver = self._driver = cuda_api.pycuda_driver() if self._given is None else self._given
         try:
             driver.init()
             device = driver.Device(self._ordinal)
@@ -98,7 +81,8 @@ class CudaDevice:
                 "`runtime doctor` says what is missing; a container needs `--runtime nvidia` or "
                 "`--gpus all`",
             ) from error
-        self._owner = threading.get_ident()
+        self._context = context
+        self._threads.add(threading.get_ident())
         self._things.callback(self._let_go, context)
         try:
             with self.calling(f"load {code.name}"):
@@ -126,7 +110,8 @@ class CudaDevice:
                 self._free(address)
         finally:
             self._things.close()
-            self._owner = None
+            self._threads.clear()
+            self._context = None
 
     def _let_go(self, context: cuda_api.Context) -> None:
         # pycuda ends the process when a thread ends with a context pushed.
@@ -134,6 +119,34 @@ class CudaDevice:
             context.pop()
         with self._quiet_if_lost():
             context.detach()
+
+    @contextmanager
+    def visit(self) -> Iterator[None]:
+        """Lets this thread call the device too: one thread waits while the owner queues work.
+
+        The block must end before the owner's does.
+
+        Raises:
+            EngineFailed: the device is closed.
+            EngineRefused: CUDA does not let a second thread have it.
+        """
+        context = self._context
+        if context is None:
+            raise _closed()
+        try:
+            context.push()
+        except self._driver.Error as error:
+            raise EngineRefused(
+                f"CUDA gives GPU {self._ordinal} to no second thread: {error}",
+                "Set its compute mode to default with `nvidia-smi -c 0`",
+            ) from error
+        self._threads.add(threading.get_ident())
+        try:
+            yield
+        finally:
+            self._threads.remove(threading.get_ident())
+            with self._quiet_if_lost():
+                context.pop()
 
     @contextmanager
     def calling(self, what: str) -> Iterator[Any]:
@@ -145,7 +158,7 @@ class CudaDevice:
             DeviceMemoryFull: there is not enough memory.
             CallFailed: CUDA refused; the device goes on working.
         """
-        self._require_owner()
+        self._require_member()
         if self.lost is not None:
             raise DeviceLost(self.lost.problem, self.lost.cure) from self.lost
         try:
@@ -183,10 +196,10 @@ class CudaDevice:
             return False
         return True
 
-    def _require_owner(self) -> None:
-        if self._owner is None:
-            raise EngineFailed("the GPU is closed", "Use it inside its `with` block")
-        if threading.get_ident() != self._owner:
+    def _require_member(self) -> None:
+        if not self._threads:
+            raise _closed()
+        if threading.get_ident() not in self._threads:
             raise WrongThread(
                 f"thread {threading.current_thread().name!r} called a GPU of another thread",
                 "Hand the work to the device's own thread, see `backends.device_thread`",
@@ -281,3 +294,7 @@ class CudaDevice:
         """Queues the setting of `words` words of 32 bits to one value."""
         with self.calling("fill memory") as driver:
             driver.memset_d32_async(address, word, words, stream.handle)
+
+
+def _closed() -> EngineFailed:
+    return EngineFailed("the GPU is closed", "Use it inside its `with` block")

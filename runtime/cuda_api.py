@@ -6,10 +6,13 @@ pycuda cannot be imported where there is no driver, so tests put a stand-in behi
 # ruff: noqa: D102 - pycuda's own manual describes its methods.
 from __future__ import annotations
 
+import importlib
 from typing import Any, Callable, List, Optional, Tuple, Type
 
 import numpy as np
 from typing_extensions import Protocol
+
+from runtime.errors import EngineRefused
 
 
 class Context(Protocol):
@@ -126,3 +129,20 @@ class Driver(Protocol):
     def memset_d32_async(
         self, dest: int, data: int, size: int, stream: Optional[Queue] = None
     ) -> None: ...
+
+
+def pycuda_driver() -> Driver:
+    """Imports pycuda, which loads NVIDIA's driver.
+
+    Raises:
+        EngineRefused: it is not installed, or there is no driver.
+    """
+    try:
+        driver: Any = importlib.import_module("pycuda.driver")
+    except ImportError as error:
+        raise EngineRefused(
+            f"pycuda cannot be imported: {error}",
+            "Install it with `pip install 'swiftnet-runtime[tensorrt]'`; where it is installed the "
+            "driver is missing: in a container run with `--runtime nvidia` or `--gpus all`",
+        ) from error
+    return driver  # type: ignore[no-any-return]

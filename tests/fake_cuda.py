@@ -74,8 +74,8 @@ class FakeContext:
         self.driver.pushed.append(threading.get_ident())
 
     def pop(self) -> None:
-        assert self.driver.pushed[-1:] == [threading.get_ident()], "popped by another thread"
-        self.driver.pushed.pop()
+        assert threading.get_ident() in self.driver.pushed, "popped by another thread"
+        self.driver.pushed.remove(threading.get_ident())
 
     def detach(self) -> None:
         self.driver.retained -= 1
@@ -167,6 +167,7 @@ class FakeDriver:
         self.refuse: Optional[str] = None
         self.retained = 0
         self.clock = 0.0
+        self.working = threading.RLock()
         self.pushed: List[int] = []
         self.launched: List[str] = []
         self.streams: Dict[int, FakeStream] = {}

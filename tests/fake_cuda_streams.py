@@ -36,10 +36,12 @@ class FakeStream:
         self.queue.append(work)
 
     def run_until(self, done: Callable[[], bool]) -> None:
-        while self.queue and not done():
-            work = self.queue.pop(0)
-            self.driver.clock += 1.0
-            work()
+        # One thread at a time, as there is one device.
+        with self.driver.working:
+            while self.queue and not done():
+                work = self.queue.pop(0)
+                self.driver.clock += 1.0
+                work()
 
     def synchronize(self) -> None:
         self.driver.check("cuStreamSynchronize")

@@ -66,7 +66,7 @@ FENCES: Dict[str, Tuple[str, ...]] = {
     "PIL": ("builder",),
     "tensorboard": ("builder",),
     "tensorrt": ("backends.tensorrt", "backends.plan"),
-    "pycuda": ("cuda",),
+    "pycuda": ("cuda_api",),
     "openvino": ("backends.openvino", "backends.openvino_core", "builder"),
     "cv2": (
         "sources",

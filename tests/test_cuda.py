@@ -1,19 +1,21 @@
-"""The device's own rules, over the stand-in for pycuda."""
+"""The device's own rules, over the stand-in for pycuda and over pycuda itself."""
 
 from __future__ import annotations
 
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Tuple
+from typing import Any, Callable, Iterator, Tuple
 
 import numpy as np
 import pytest
 
-from runtime.cuda import CudaDevice, pycuda_driver
+from runtime.cuda import CudaDevice
+from runtime.cuda_api import pycuda_driver
 from runtime.cuda_faults import CallFailed, DeviceLost, DeviceMemoryFull, WrongThread
 from runtime.errors import EngineFailed, EngineRefused
-from tests.fake_cuda import ILLEGAL, FakeDriver
+from tests.fake_cuda import ILLEGAL
+from tests.gpus import GPUS, gpu, left_behind
 from tests.kernels.conftest import host
 from tests.kernels.host import HostMachine
 
@@ -21,17 +23,35 @@ __all__ = ["host"]
 pytestmark = pytest.mark.gxx
 
 
+@pytest.fixture(params=GPUS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def driver(host: HostMachine) -> FakeDriver:
-    return FakeDriver(host)
+def driver(kind: str, host: HostMachine) -> Iterator[Any]:
+    """A discrete GPU, of which everything is given back."""
+    driver = gpu(kind, host)
+    yield driver
+    assert left_behind(driver) == {}
+
+
+def in_its_own_thread(work: Callable[[], None]) -> None:
+    """A thread takes with it what it has pushed."""
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(work).result()
 
 
 def test_the_context_is_pushed_and_let_go_in_the_thread_that_enters(driver: Any) -> None:
-    with CudaDevice(driver) as device:
-        device.memory(100)
-        device.window(100)
-        assert driver.pushed == [threading.get_ident()]
-    assert (driver.pushed, driver.retained, driver.allocations) == ([], 0, {})
+    def use() -> None:
+        with CudaDevice(driver) as device:
+            device.memory(100)
+            device.window(100)
+            assert driver.pushed == [threading.get_ident()]
+            assert left_behind(driver) != {}
+
+    in_its_own_thread(use)
+    assert driver.pushed == []
 
 
 def test_it_is_let_go_when_the_block_raises(driver: Any) -> None:
@@ -41,8 +61,34 @@ def test_it_is_let_go_when_the_block_raises(driver: Any) -> None:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        fail()
-    assert (driver.pushed, driver.retained, driver.allocations) == ([], 0, {})
+        in_its_own_thread(fail)
+    assert driver.pushed == []
+
+
+def test_one_device_follows_another_in_the_same_thread(driver: Any) -> None:
+    def use() -> None:
+        for _ in range(3):
+            with CudaDevice(driver) as device:
+                device.stream().finish()
+
+    in_its_own_thread(use)
+
+
+def test_threads_hold_a_gpu_at_once_and_share_its_context(driver: Any) -> None:
+    all_inside = threading.Barrier(3, timeout=20)
+
+    def use(word: int) -> None:
+        with CudaDevice(driver) as device:
+            all_inside.wait()
+            window, stream = device.window(4), device.stream()
+            device.fill(window.address, word, 1, stream)
+            window.to_host(4, stream)
+            stream.finish()
+            assert window.array.view(np.uint32)[0] == word
+            all_inside.wait()
+
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(use, range(3)))
 
 
 def test_another_thread_is_refused_before_cuda_is_called(driver: Any) -> None:
@@ -51,7 +97,7 @@ def test_another_thread_is_refused_before_cuda_is_called(driver: Any) -> None:
             threads.submit(device.memory, 100).result()
         with pytest.raises(WrongThread):
             threads.submit(device.stream().finish).result()
-        assert not driver.allocations
+        assert driver.taken == 0
 
 
 def test_nothing_works_outside_the_block(driver: Any) -> None:
@@ -63,9 +109,9 @@ def test_nothing_works_outside_the_block(driver: Any) -> None:
 
 @pytest.mark.parametrize("integrated", [False, True])
 def test_windows_are_mapped_where_memory_is_shared_and_staged_elsewhere(
-    host: HostMachine, integrated: bool
+    kind: str, host: HostMachine, integrated: bool
 ) -> None:
-    driver: Any = FakeDriver(host, integrated)
+    driver = gpu(kind, host, integrated)
     with CudaDevice(driver) as device:
         window, stream = device.window(8), device.stream()
         assert window.staged is not integrated
@@ -126,7 +172,6 @@ def test_an_error_that_sticks_is_told_from_one_that_does_not(driver: Any) -> Non
         driver.broken = None
         with pytest.raises(DeviceLost):
             stream.finish()
-    assert driver.pushed == []
 
 
 def test_a_window_can_be_given_back(driver: Any) -> None:
@@ -141,11 +186,10 @@ def test_a_gpu_that_is_too_old_is_refused(driver: Any, capability: Tuple[int, in
     driver.capability = capability
     with pytest.raises(EngineRefused, match="compute capability"), CudaDevice(driver):
         pass
-    assert driver.retained == 0
 
 
 def test_pycuda_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pycuda", None)
+    monkeypatch.setitem(sys.modules, "pycuda.driver", None)
     with pytest.raises(EngineRefused, match=r"pycuda cannot be imported.*\[tensorrt\]"):
         pycuda_driver()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Mapping, Optional, Sequence, Tuple, Type
+from typing import Final, Mapping, Optional, Sequence, Tuple, Type
 
 import numpy as np
 from typing_extensions import Literal, Protocol, runtime_checkable
@@ -97,6 +97,23 @@ class Wanted:
 
 
 @dataclass(frozen=True)
+class DeviceOptions:
+    """How an engine on a GPU is run; others have no use for it.
+
+    Attributes:
+        busy_wait: whether waiting for the device takes a core and answers sooner; else it sleeps.
+        cuda_graphs: whether the engine's work is captured once and replayed, which saves the
+            processor the launch of every layer. TensorRT-RTX alone does so.
+    """
+
+    busy_wait: bool = False
+    cuda_graphs: bool = False
+
+
+AS_USUAL: Final = DeviceOptions()
+
+
+@dataclass(frozen=True)
 class Labelled:
     """A frame's labels, before anybody asked what its classes mean.
 
@@ -150,7 +167,11 @@ def output_tensor(manifest: EngineManifest) -> TensorSpec:
 
 
 def open_engine(
-    manifest: EngineManifest, build: Build, artefact: Path, mode: Mode = "throughput"
+    manifest: EngineManifest,
+    build: Build,
+    artefact: Path,
+    mode: Mode = "throughput",
+    options: DeviceOptions = AS_USUAL,
 ) -> Engine:
     """The engine of a verified build; nothing is loaded before its `with` block.
 
@@ -159,6 +180,7 @@ def open_engine(
         build: which of the manifest's builds to run.
         artefact: the build's file; its hash was checked by the caller (repository).
         mode: "latency" gives one slot all cores, "throughput" one slot per core.
+        options: how it is run if it runs on a GPU.
 
     Raises:
         EngineRefused: nothing here runs this build.
@@ -184,4 +206,4 @@ def open_engine(
             )
     from runtime.backends.tensorrt import TensorRtEngine
 
-    return TensorRtEngine(manifest, build, artefact, mode)
+    return TensorRtEngine(manifest, build, artefact, mode, options)

@@ -1,9 +1,8 @@
 """A frame's way over the device: kernel into the engine's input, engine, kernel to labels.
 
 The processor only copies the frame in and the labels out. A lane is one set of buffers with one
-owner; several lanes take turns on one plan, so one frame is copied while another is computed.
-Uploads have a stream of their own, everything else shares a second one, which keeps the engine's
-input and output from being overwritten while they are read.
+owner, an input and logits of the engine among them, so three frames can be under way at once: one
+is uploaded and prepared, one computed, one labelled and copied back, each on a stream of its own.
 """
 
 from __future__ import annotations
@@ -14,105 +13,25 @@ from typing import Dict, Final, Optional, Tuple
 
 import numpy as np
 
-from runtime.backends import Labelled, MaskSize
-from runtime.backends.device_thread import DeviceThread
-from runtime.backends.trt_execution import LoadedPlan
-from runtime.cuda import CudaDevice
+from runtime.backends import Labelled, Wanted
+from runtime.backends.device_buffers import STAMP_BYTES, Buffers, Way
 from runtime.cuda_faults import WrongThread
-from runtime.cuda_streams import Event, Stream, Window
+from runtime.cuda_streams import Window
 from runtime.errors import EngineFailed
 from runtime.frame import Frame
 from runtime.geometry import Placement, place
-from runtime.manifest import EngineManifest
+from runtime.labels import Classes
 from runtime.postprocess.cuda import (
     TALLY_BYTES,
     DeviceLabels,
+    DeviceOverlay,
     counts_of,
     labels_launch,
     resize_labels_launch,
 )
-from runtime.preprocess.cuda import DeviceFrame, DevicePicture, preprocess_launch
+from runtime.preprocess.cuda import DevicePicture, device_frame, preprocess_launch
 
-STAMP_BYTES: Final = 4
 _POISON: Final = 0xFF
-
-
-@dataclass(frozen=True)
-class Way:
-    """What the lanes of one engine share.
-
-    Attributes:
-        thread: owns the device.
-        plan: loaded on it.
-        manifest: of the engine.
-        upload: stream of the frames.
-        compute: stream of everything else.
-        blocking: whether waiting for the device sleeps; else it spins.
-    """
-
-    thread: DeviceThread
-    plan: LoadedPlan
-    manifest: EngineManifest
-    upload: Stream
-    compute: Stream
-    blocking: bool = True
-
-    @property
-    def device(self) -> CudaDevice:
-        """The GPU."""
-        return self.thread.device
-
-
-class Marks:
-    """The moments of a frame's way, on the device's own clock."""
-
-    def __init__(self, way: Way) -> None:
-        def event() -> Event:
-            return way.device.event(way.blocking)
-
-        self.offered, self.uploaded = event(), event()
-        self.started, self.prepared, self.inferred, self.done = (event() for _ in range(4))
-
-    def timings(self) -> Dict[str, float]:
-        """Seconds of each stage; the upload counts as preprocessing, the copy back as post-."""
-        upload = self.offered.seconds_till(self.uploaded)
-        return {
-            "preprocess": upload + self.started.seconds_till(self.prepared),
-            "infer": self.prepared.seconds_till(self.inferred),
-            "postprocess": self.inferred.seconds_till(self.done),
-        }
-
-
-class Buffers:
-    """One frame's memory; made and grown on the device's thread, and never shrunk."""
-
-    def __init__(self, way: Way) -> None:
-        spec = way.manifest.input
-        pixels = spec.height * spec.width
-        self._device = way.device
-        self.frame: Window = self._device.window(3 * pixels)
-        self.labels: Window = self._device.window(pixels)
-        self.picture = self._device.window(3 * pixels)
-        self.at_model_size = self._device.memory(pixels)
-        self.tally = self._device.window(TALLY_BYTES + STAMP_BYTES, staged=True)
-        self.marks = Marks(way)
-
-    def fits(self, frame: int, labels: int) -> bool:
-        """Whether a frame and a mask of so many bytes have room."""
-        return self.frame.array.size >= frame and self.labels.array.size >= labels
-
-    def grow(self, frame: int, labels: int) -> None:
-        """Makes room; the content is lost."""
-        self.frame = self._grown(self.frame, frame)
-        self.labels = self._grown(self.labels, labels)
-
-    def _grown(self, window: Window, size: int) -> Window:
-        if window.array.size >= size:
-            return window
-        # The new one first: where there is no memory for it the old one stays good.
-        larger = self._device.window(size)
-        self._device.release(window)
-        return larger
 
 
 class DeviceLane:
@@ -124,12 +43,13 @@ class DeviceLane:
 
     def __init__(self, way: Way) -> None:
         self._way = way
+        self._classes = way.manifest.classes.to_classes()
         self._buffers: Buffers = way.thread.call(lambda: Buffers(way))
         self._owned = threading.Lock()
         self._generation = 0
 
-    def label(self, frame: Frame, size: MaskSize) -> Labelled:
-        """Copies the frame in, has it computed and copies its labels out.
+    def label(self, frame: Frame, wanted: Wanted) -> Labelled:
+        """Copies the frame in, has it computed and copies out what is wanted of it.
 
         Raises:
             EngineFailed: the engine or the device stopped.
@@ -140,28 +60,34 @@ class DeviceLane:
                 "a second thread uses a lane whose frame is not finished", "Give each its own lane"
             )
         try:
-            return self._label(frame, size)
+            return self._label(frame, wanted)
         finally:
             self._owned.release()
 
-    def _label(self, frame: Frame, size: MaskSize) -> Labelled:
-        buffers, spec = self._buffers, self._way.manifest.input
-        placement = place(frame.height, frame.width, spec)
-        shown = (placement.height, placement.width)
-        wanted = (frame.height, frame.width) if size == "frame" else shown
-        pixels = wanted[0] * wanted[1]
-        if not buffers.fits(frame.pixels.size, pixels):
-            self._way.thread.call(lambda: buffers.grow(frame.pixels.size, pixels))
+    def _label(self, frame: Frame, wanted: Wanted) -> Labelled:
+        buffers = self._buffers
+        self._generation = self._generation % 0x7FFF_FFFF + 1
+        placement = place(frame.height, frame.width, self._way.manifest.input)
+        order = Order(frame, placement, wanted, self._classes, self._generation)
+        height, width = order.size
+        if not buffers.fits(frame.pixels.size, height * width):
+            self._way.thread.call(lambda: buffers.grow(frame.pixels.size, height * width))
         held = buffers.frame.array[: frame.pixels.size].reshape(frame.pixels.shape)
         np.copyto(held, frame.pixels)
-        self._generation = self._generation % 0x7FFF_FFFF + 1
         # What is not overwritten by this frame's own results cannot pass for them.
         buffers.tally.array[:] = _POISON
-        order = Order(frame, placement, None if wanted == shown else wanted, self._generation)
         timings = self._way.thread.run(Passage(self._way, buffers, order))
-        picture = buffers.picture.array[: 3 * shown[0] * shown[1]].reshape(*shown, 3)
-        labels = buffers.labels.array[:pixels].reshape(wanted).copy()
-        return Labelled(labels, picture, timings)
+        return Labelled(
+            labels=buffers.labels.array[: height * width].reshape(height, width).copy(),
+            picture=_bgr(buffers.picture, order.shown) if wanted.picture else None,
+            overlay=_bgr(buffers.overlay, order.shown) if wanted.overlay is not None else None,
+            timings=timings,
+        )
+
+
+def _bgr(window: Window, size: Tuple[int, int]) -> np.ndarray:
+    picture: np.ndarray = window.array[: 3 * size[0] * size[1]].reshape(*size, 3)
+    return picture
 
 
 @dataclass(frozen=True)
@@ -171,19 +97,26 @@ class Order:
     Attributes:
         frame: it lies in the lane's buffer already.
         placement: where the model sees it.
-        resized: height and width to bring the labels to; None leaves them as the model sees them.
+        wanted: what will be looked at.
+        classes: whose colours an overlay has.
         generation: number of the lane's frame, above 0.
     """
 
     frame: Frame
     placement: Placement
-    resized: Optional[Tuple[int, int]]
+    wanted: Wanted
+    classes: Classes
     generation: int
 
     @property
     def shown(self) -> Tuple[int, int]:
         """Height and width of the frame as the model sees it."""
         return self.placement.height, self.placement.width
+
+    @property
+    def size(self) -> Tuple[int, int]:
+        """Height and width of the labels."""
+        return self.shown if self.wanted.size == "model" else (self.frame.height, self.frame.width)
 
 
 class Passage:
@@ -197,15 +130,13 @@ class Passage:
     def begin(self) -> None:
         """Queues the frame's whole way; if part of it is refused, waits until the rest is over."""
         try:
-            self._upload()
             self._prepare()
-            self._way.plan.enqueue(self._way.compute)
-            self._buffers.marks.inferred.record(self._way.compute)
-            self._finish_up()
+            self._infer()
+            self._label()
+            self._answer()
         except Exception:
             if self._way.device.lost is None:
-                self._way.upload.finish()
-                self._way.compute.finish()
+                self._way.settle()
             raise
 
     def finish(self) -> Dict[str, float]:
@@ -219,54 +150,73 @@ class Passage:
         words = self._buffers.tally.array.view(np.uint32)
         if words[-1] != self._order.generation:
             raise _stale(f"the results bear the number {words[-1]}, not {self._order.generation}")
-        counted = int(counts_of(words[:-1], len(self._way.manifest.classes.names)).sum())
+        counted = int(counts_of(words[:-1], len(self._order.classes.names)).sum())
         expected = self._order.shown[0] * self._order.shown[1]
         if counted != expected:
             raise _stale(f"{counted} pixels were labelled, not {expected}")
         return marks.timings()
 
-    def _upload(self) -> None:
-        marks, upload = self._buffers.marks, self._way.upload
-        marks.offered.record(upload)
-        self._buffers.frame.to_device(self._order.frame.pixels.size, upload)
-        marks.uploaded.record(upload)
-        self._way.compute.wait_for(marks.uploaded)
-
     def _prepare(self) -> None:
-        marks, way, height, width = (
-            self._buffers.marks,
-            self._way,
-            *self._order.frame.pixels.shape[:2],
-        )
-        source = DeviceFrame("bgr", height, width, self._buffers.frame.address, 3 * width)
-        shown = DevicePicture(self._buffers.picture.address, 3 * self._order.shown[1])
-        marks.started.record(way.compute)
-        launch = preprocess_launch(source, way.plan.input, way.manifest.input, shown)
-        way.device.launch(launch, way.compute)
-        marks.prepared.record(way.compute)
+        way, buffers, order = self._way, self._buffers, self._order
+        stream, spec = way.prepare, way.manifest.input
+        buffers.marks.offered.record(stream)
+        buffers.frame.to_device(order.frame.pixels.size, stream)
+        source = device_frame(order.frame, buffers.frame.address)
+        picture: Optional[DevicePicture] = None
+        if order.wanted.picture or order.wanted.overlay is not None:
+            picture = DevicePicture(buffers.picture.address, 3 * order.shown[1])
+        launch = preprocess_launch(source, buffers.execution.input, spec, picture)
+        way.device.launch(launch, stream)
+        buffers.marks.prepared.record(stream)
 
-    def _finish_up(self) -> None:
-        way, buffers, spec = self._way, self._buffers, self._way.manifest.input
-        resized, shown = self._order.resized, self._order.shown
-        first = buffers.labels.address if resized is None else buffers.at_model_size
-        at_model_size, tally = DeviceLabels(first, shown[1]), buffers.tally.address
-        way.device.fill(tally, 0, TALLY_BYTES // 4, way.compute)
-        size = (spec.height, spec.width)
-        way.device.launch(
-            labels_launch(way.plan.logits, size, self._order.placement, at_model_size, tally),
-            way.compute,
+    def _infer(self) -> None:
+        marks, stream = self._buffers.marks, self._way.plan.stream
+        stream.wait_for(marks.prepared)
+        marks.started.record(stream)
+        self._buffers.execution.enqueue()
+        marks.inferred.record(stream)
+
+    def _label(self) -> None:
+        way, buffers, order, spec = self._way, self._buffers, self._order, self._way.manifest.input
+        stream, resized = way.answer, order.size != order.shown
+        first = buffers.at_model_size if resized else buffers.labels.address
+        at_model_size, tally = DeviceLabels(first, order.shown[1]), buffers.tally.address
+        stream.wait_for(buffers.marks.inferred)
+        way.device.fill(tally, 0, TALLY_BYTES // 4, stream)
+        logits, size = buffers.execution.logits, (spec.height, spec.width)
+        launch = labels_launch(logits, size, order.placement, at_model_size, tally, self._overlay())
+        way.device.launch(launch, stream)
+        if resized:
+            final = DeviceLabels(buffers.labels.address, order.size[1])
+            resize = resize_labels_launch(at_model_size, order.shown, final, order.size)
+            way.device.launch(resize, stream)
+
+    def _overlay(self) -> Optional[DeviceOverlay]:
+        if self._order.wanted.overlay is None:
+            return None
+        pitch = 3 * self._order.shown[1]
+        return DeviceOverlay(
+            picture=self._buffers.picture.address,
+            picture_pitch=pitch,
+            overlay=self._buffers.overlay.address,
+            overlay_pitch=pitch,
+            classes=self._order.classes,
+            opacity=self._order.wanted.overlay,
         )
-        height, width = resized or shown
-        if resized is not None:
-            final = DeviceLabels(buffers.labels.address, width)
-            resize = resize_labels_launch(at_model_size, shown, final, resized)
-            way.device.launch(resize, way.compute)
+
+    def _answer(self) -> None:
+        buffers, order, stream = self._buffers, self._order, self._way.answer
         # Behind everything else on the stream: it arrives only if all before it was done.
-        way.device.fill(tally + TALLY_BYTES, self._order.generation, 1, way.compute)
-        buffers.labels.to_host(height * width, way.compute)
-        buffers.picture.to_host(3 * shown[0] * shown[1], way.compute)
-        buffers.tally.to_host(TALLY_BYTES + STAMP_BYTES, way.compute)
-        buffers.marks.done.record(way.compute)
+        stamp = buffers.tally.address + TALLY_BYTES
+        self._way.device.fill(stamp, order.generation, 1, stream)
+        shown = 3 * order.shown[0] * order.shown[1]
+        buffers.labels.to_host(order.size[0] * order.size[1], stream)
+        if order.wanted.picture:
+            buffers.picture.to_host(shown, stream)
+        if order.wanted.overlay is not None:
+            buffers.overlay.to_host(shown, stream)
+        buffers.tally.to_host(TALLY_BYTES + STAMP_BYTES, stream)
+        buffers.marks.done.record(stream)
 
 
 def _stale(problem: str) -> EngineFailed:

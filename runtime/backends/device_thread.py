@@ -1,17 +1,18 @@
-"""The one thread that owns a GPU: others hand it jobs, it only submits and completes them.
+"""The two threads of a GPU: one queues work on it, one waits for what was queued.
 
-A job has two halves. While the device computes one job, the thread begins the next, so the device
-never waits for the processor; answers come in the order in which the jobs were handed in.
+Others hand in jobs. While the device computes one job the next is queued behind it, also when it
+comes in the middle of the first, so the device never waits for the processor. Answers come in the
+order in which the jobs were handed in.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import deque
 from concurrent.futures import Future
-from queue import Empty, SimpleQueue
+from contextlib import ExitStack
+from queue import SimpleQueue
 from types import TracebackType
-from typing import Any, Callable, Deque, Final, Optional, Tuple, Type, TypeVar
+from typing import Any, Callable, Final, Optional, Tuple, Type, TypeVar
 
 from typing_extensions import Protocol
 
@@ -26,7 +27,7 @@ CLOSING_SECONDS: Final = 2.0
 
 
 class Job(Protocol):
-    """Work on the device in two halves, both run by the device's thread."""
+    """Work on the device in two halves, each run by one of the device's threads."""
 
     def begin(self) -> None:
         """Queues everything; waits for nothing."""
@@ -35,46 +36,36 @@ class Job(Protocol):
         """Waits for what was queued and returns the answer."""
 
 
-class _Call:
-    """A job without a second half."""
-
-    def __init__(self, work: Callable[[], Any]) -> None:
-        self._work = work
-        self._answer: Any = None
-
-    def begin(self) -> None:
-        self._answer = self._work()
-
-    def finish(self) -> Any:
-        return self._answer
-
-
-_Handed = Tuple[Job, "Future[Any]"]
+_Begun = Optional[Tuple[Job, "Future[Any]"]]
+_Order = Optional[Callable[[], None]]
 
 
 class DeviceThread:
-    """A GPU and its thread, for as long as the `with` block lasts.
+    """A GPU and its threads, for as long as the `with` block lasts.
 
     Args:
-        device: not yet entered; the thread enters and leaves it.
+        device: not yet entered; the queueing thread enters and leaves it.
     """
 
     def __init__(self, device: CudaDevice) -> None:
         self.device = device
-        self._jobs: SimpleQueue[Optional[_Handed]] = SimpleQueue()
+        self._orders: SimpleQueue[_Order] = SimpleQueue()
+        self._begun: SimpleQueue[_Begun] = SimpleQueue()
+        self._room = threading.Semaphore(DEPTH)
         self._opened: Future[None] = Future()
         self._handing = threading.Lock()
         self._closed = True
-        # A daemon thread: one stuck inside a driver must not keep a failed process alive.
-        self._thread = threading.Thread(target=self._run, name="device", daemon=True)
+        # Daemon threads: one stuck inside a driver must not keep a failed process alive.
+        self._queueing = threading.Thread(target=self._queue, name="device", daemon=True)
+        self._waiting = threading.Thread(target=self._wait, name="device-answers", daemon=True)
 
     def __enter__(self) -> DeviceThread:
-        """Starts the thread and waits until it has the device.
+        """Starts the threads and waits until they have the device.
 
         Raises:
             EngineRefused: there is no GPU that can be used.
         """
-        self._thread.start()
+        self._queueing.start()
         self._opened.result()
         self._closed = False
         return self
@@ -87,18 +78,23 @@ class DeviceThread:
     ) -> None:
         with self._handing:
             self._closed = True
-            self._jobs.put(None)
-        self._thread.join(CLOSING_SECONDS)
-        if self._thread.is_alive() and error is None:
+            self._orders.put(None)
+        self._queueing.join(CLOSING_SECONDS)
+        if self._queueing.is_alive() and error is None:
             raise EngineFailed(
                 f"the GPU did not come to an end within {CLOSING_SECONDS:g} s",
                 "Look into `dmesg` for NVRM or nvgpu faults; the process has to end",
             )
 
     def call(self, work: Callable[[], T]) -> T:
-        """Runs `work` on the device's thread; returns or raises what it does."""
-        answer: T = self.run(_Call(work))
-        return answer
+        """Runs `work` on the queueing thread; returns or raises what it does.
+
+        Raises:
+            EngineFailed: the device is closed.
+        """
+        answer: Future[T] = Future()
+        self._hand_in(lambda: _settle(answer, work))
+        return answer.result()
 
     def run(self, job: Job) -> Any:
         """Hands in a job and waits for its answer.
@@ -107,53 +103,63 @@ class DeviceThread:
             EngineFailed: the device is closed or lost.
         """
         answer: Future[Any] = Future()
+        self._hand_in(lambda: self._begin(job, answer))
+        return answer.result()
+
+    def _hand_in(self, order: Callable[[], None]) -> None:
         with self._handing:
             if self._closed:
                 raise EngineFailed("the engine is closed", "Run it inside its `with` block")
-            self._jobs.put((job, answer))
-        return answer.result()
+            self._orders.put(order)
 
-    def _run(self) -> None:
+    def _queue(self) -> None:
         try:
             self.device.__enter__()
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever opens the device
             self._opened.set_exception(error)
             return
+        self._waiting.start()
         try:
-            self._opened.set_result(None)
-            self._serve()
+            if self._opened.exception() is None:
+                for order in iter(self._orders.get, None):
+                    order()
         finally:
+            self._begun.put(None)
+            self._waiting.join()
             self.device.__exit__(None, None, None)
 
-    def _serve(self) -> None:
-        begun: Deque[_Handed] = deque()
-        closing = False
-        while begun or not closing:
+    def _begin(self, job: Job, answer: Future[Any]) -> None:
+        self._room.acquire()
+        try:
+            job.begin()
+        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the answer
+            self._room.release()
+            answer.set_exception(error)
+        else:
+            self._begun.put((job, answer))
+
+    def _wait(self) -> None:
+        with ExitStack() as visit:
             try:
-                handed = None if closing else self._jobs.get(block=not begun)
-                closing = closing or handed is None
-            except Empty:
-                _finish(begun.popleft())
-                continue
-            if handed is not None and _began(handed):
-                begun.append(handed)
-            if len(begun) >= DEPTH or (closing and begun):
-                _finish(begun.popleft())
+                visit.enter_context(self.device.visit())
+            except BaseException as error:  # noqa: BLE001 - it belongs to whoever opens the device
+                self._opened.set_exception(error)
+                return
+            self._opened.set_result(None)
+            for job, answer in iter(self._begun.get, None):
+                # Room first: whoever gets the answer may hand in the next job at once.
+                _settle(answer, job.finish, self._room.release)
 
 
-def _began(handed: _Handed) -> bool:
-    job, answer = handed
+def _settle(
+    answer: Future[T], work: Callable[[], T], before: Callable[[], object] = lambda: None
+) -> None:
+    """Does the work and gives its outcome to whoever waits, `before` having been called."""
     try:
-        job.begin()
+        value = work()
     except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the answer
+        before()
         answer.set_exception(error)
-        return False
-    return True
-
-
-def _finish(handed: _Handed) -> None:
-    job, answer = handed
-    try:
-        answer.set_result(job.finish())
-    except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the answer
-        answer.set_exception(error)
+    else:
+        before()
+        answer.set_result(value)

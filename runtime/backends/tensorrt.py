@@ -14,22 +14,21 @@ from typing import Final, Optional, Sequence, Type
 import numpy as np
 
 from runtime import cuda_api
-from runtime.backends import Mode, TensorSpec, input_tensor, output_tensor
-from runtime.backends.device_lane import DeviceLane, Way
+from runtime.backends import AS_USUAL, DeviceOptions, Mode, TensorSpec, input_tensor, output_tensor
+from runtime.backends.device_buffers import Buffers, Way
+from runtime.backends.device_lane import DeviceLane
 from runtime.backends.device_thread import DeviceThread
 from runtime.backends.plan import tensorrt_module
 from runtime.backends.trt_api import TensorRT
-from runtime.backends.trt_execution import LoadedPlan
+from runtime.backends.trt_execution import LoadedPlan, Use
 from runtime.backends.trt_layer_times import LayerTimes, profiler_for
 from runtime.cuda import CudaDevice
-from runtime.cuda_streams import Stream
 from runtime.errors import BuildFailed, EngineFailed, EngineRefused
 from runtime.manifest import Build, EngineManifest
-from runtime.postprocess.cuda import TALLY_BYTES
 from runtime.preprocess.cuda import DeviceFrame, preprocess_launch
 
 LANES: Final = {"latency": 1, "throughput": 3}
-"""Frames under way at once: one is copied in, one computed, one encoded."""
+"""Frames under way at once: one is prepared, one computed, one labelled and encoded."""
 
 
 class TensorRtEngine:
@@ -40,7 +39,7 @@ class TensorRtEngine:
         build: the plan's; its backend says which module runs it.
         artefact: the plan; its hash was checked by the caller.
         mode: "latency" takes one frame at a time, "throughput" three.
-        blocking: whether waiting for the device sleeps; else it takes a core and answers sooner.
+        options: how the GPU is run.
 
     Attributes:
         slots: the engine alone, from picture to logits.
@@ -53,7 +52,7 @@ class TensorRtEngine:
         build: Build,
         artefact: Path,
         mode: Mode = "throughput",
-        blocking: bool = True,
+        options: DeviceOptions = AS_USUAL,
     ) -> None:
         self.input: TensorSpec = input_tensor(manifest)
         self.output: TensorSpec = output_tensor(manifest)
@@ -63,7 +62,7 @@ class TensorRtEngine:
         self._build = build
         self._artefact = artefact
         self._mode: Mode = mode
-        self._blocking = blocking
+        self._options = options
         self._things = ExitStack()
         self._trt: Optional[TensorRT] = None
         self._driver: Optional[cuda_api.Driver] = None
@@ -86,12 +85,14 @@ class TensorRtEngine:
             thread = things.enter_context(DeviceThread(CudaDevice(self._driver)))
             self._require_device(thread.device)
             plan = LoadedPlan(
-                trt, thread.device, self._artefact.read_bytes(), self._manifest, self._reserve
+                trt, thread.device, self._artefact.read_bytes(), self._manifest, self._use
             )
             thread.call(plan.__enter__)
             things.callback(thread.call, lambda: plan.__exit__(None, None, None))
-            upload, compute = (thread.call(thread.device.stream) for _ in range(2))
-            way = Way(thread, plan, self._manifest, upload, compute, self._blocking)
+            prepare, answer = (thread.call(thread.device.stream) for _ in range(2))
+            way = Way(thread, plan, prepare, answer, self._options)
+            # A frame that nobody waits for any more may still be under way.
+            things.callback(thread.call, lambda: _settle(way))
             slot = TensorRtSlot(way)
             self.lanes = tuple(DeviceLane(way) for _ in range(LANES[self._mode]))
             self.slots = (slot,)
@@ -124,12 +125,16 @@ class TensorRtEngine:
         return times.as_json()
 
     @property
-    def _reserve(self) -> int:
-        """Bytes of the lanes' and the slot's buffers, frames taken to be of the model's size."""
-        spec = self._manifest.input
-        of_a_lane = (3 + 1 + 3 + 1) * spec.height * spec.width + TALLY_BYTES
-        of_the_slot = 3 * spec.height * spec.width + 4 * int(np.prod(self.output.shape))
-        return LANES[self._mode] * of_a_lane + of_the_slot
+    def _use(self) -> Use:
+        """What the plan is loaded for; each lane and the slot take an execution of it."""
+        lanes = LANES[self._mode]
+        picture, logits = int(np.prod(self.input.shape)), 4 * int(np.prod(self.output.shape))
+        return Use(
+            executions=lanes + 1,
+            reserve=lanes * Buffers.size(self._manifest) + picture + logits,
+            dla_core=self._build.settings.get("dla_core"),
+            cuda_graphs=self._options.cuda_graphs,
+        )
 
     def _module(self) -> TensorRT:
         if self._trt is not None:
@@ -161,18 +166,25 @@ class TensorRtEngine:
             )
 
 
+def _settle(way: Way) -> None:
+    if way.device.lost is None:
+        way.settle()
+
+
 class TensorRtSlot:
     """The engine alone, from picture to logits, each run waited for; see `backends.Slot`."""
 
     def __init__(self, way: Way) -> None:
         spec, grid = way.manifest.input, way.manifest.output
         classes = len(way.manifest.classes.names)
+        self.input: np.ndarray = np.zeros((spec.height, spec.width, 3), np.uint8)
         self.output: np.ndarray = np.zeros((grid.height, grid.width, classes), np.float32)
         self._way = way
         device, call = way.device, way.thread.call
-        self.input: np.ndarray = np.zeros((spec.height, spec.width, 3), np.uint8)
+        self._execution = call(way.plan.execution)
         self._given = call(lambda: device.window(self.input.size))
-        self._taken = call(lambda: device.mirror(way.plan.logits.address, way.plan.logits_bytes))
+        address, size = self._execution.logits.address, self._execution.logits_bytes
+        self._taken = call(lambda: device.mirror(address, size))
 
     def run(self) -> None:
         """Computes on the device's thread, from the input to the logits."""
@@ -181,22 +193,22 @@ class TensorRtSlot:
 
     def report_to(self, profiler: Optional[object]) -> None:
         """Lets TensorRT report layers' times to a profiler, or to none."""
-        self._way.thread.call(lambda: self._way.plan.use_profiler(profiler))
+        self._way.thread.call(lambda: self._execution.use_profiler(profiler))
 
     def _run(self) -> None:
-        way, height, width = self._way, *self.input.shape[:2]
-        stream: Stream = way.compute
+        way, execution, height, width = self._way, self._execution, *self.input.shape[:2]
+        stream = way.plan.stream
         source = DeviceFrame("bgr", height, width, self._given.address, 3 * width)
         self._given.array[:] = self.input.reshape(-1)
         self._given.to_device(self._given.array.size, stream)
-        way.device.launch(preprocess_launch(source, way.plan.input, way.manifest.input), stream)
-        way.plan.enqueue(stream)
+        way.device.launch(preprocess_launch(source, execution.input, way.manifest.input), stream)
+        execution.enqueue()
         self._taken.to_host(self._taken.array.size, stream)
         stream.finish()
 
     def _read(self) -> np.ndarray:
         """(grid height, grid width, classes), however the plan laid them out."""
-        logits = self._way.plan.logits
+        logits = self._execution.logits
         values = self._taken.array.view(logits.element)
         if logits.layout == "HWC":
             shape = (logits.height, logits.width, -1)

@@ -8,7 +8,7 @@ What a release may lack stands in `trt_capabilities.SWITCHES` and is used only b
 # ruff: noqa: D102 - TensorRT's own manual describes its methods.
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping, Optional, Sequence
+from typing import Any, Callable, Mapping, Optional, Sequence, Union
 
 from typing_extensions import Protocol
 
@@ -176,10 +176,26 @@ class IExecutionContext(Protocol):
     """An engine's state for one frame at a time; addresses are the device's."""
 
     profiler: object
+    device_memory: int
 
+    def set_device_memory(self, memory: int, size: int) -> None: ...
     def set_input_shape(self, name: str, shape: Sequence[int], /) -> bool: ...
     def set_tensor_address(self, name: str, memory: int, /) -> bool: ...
     def execute_async_v3(self, stream_handle: int) -> bool: ...
+
+
+class IRuntimeCache(Protocol):
+    """What contexts compiled."""
+
+
+class IRuntimeConfig(Protocol):
+    """How contexts are made."""
+
+    cuda_graph_strategy: Named
+
+    def set_execution_context_allocation_strategy(self, strategy: Named, /) -> None: ...
+    def create_runtime_cache(self) -> IRuntimeCache: ...
+    def set_runtime_cache(self, cache: IRuntimeCache, /) -> bool: ...
 
 
 class ICudaEngine(Protocol):
@@ -197,7 +213,11 @@ class ICudaEngine(Protocol):
     def get_tensor_dtype(self, name: str) -> Named: ...
     def get_tensor_format(self, name: str) -> Named: ...
     def create_engine_inspector(self) -> EngineInspector: ...
-    def create_execution_context(self) -> Optional[IExecutionContext]: ...
+    def create_runtime_config(self) -> IRuntimeConfig: ...
+    def create_execution_context(
+        self, how: Union[Named, IRuntimeConfig], /
+    ) -> Optional[IExecutionContext]: ...
+    def create_execution_context_without_device_memory(self) -> Optional[IExecutionContext]: ...
 
 
 class IProfiler(Protocol):
@@ -209,6 +229,10 @@ class IProfiler(Protocol):
 class Runtime(Protocol):
     """Loads plans; None means that it could not."""
 
+    DLA_core: int
+
+    @property
+    def num_DLA_cores(self) -> int: ...  # noqa: N802
     def deserialize_cuda_engine(self, serialized: bytes, /) -> Optional[ICudaEngine]: ...
 
 
@@ -237,3 +261,5 @@ class TensorRT(Protocol):
     BuilderFlag: Enumeration
     NetworkDefinitionCreationFlag: Enumeration
     ComputeCapability: Enumeration
+    ExecutionContextAllocationStrategy: Enumeration
+    CudaGraphStrategy: Enumeration

@@ -31,8 +31,25 @@ SWITCHES: Dict[str, Tuple[Tuple[str, str], ...]] = {
         ("IProgressMonitor", "step_complete"),
         ("IProgressMonitor", "phase_finish"),
     ),
-    "memory_size": (("ICudaEngine", "device_memory_size"),),
+    "memory_size": (
+        ("ICudaEngine", "device_memory_size"),
+        ("ICudaEngine", "create_execution_context_without_device_memory"),
+    ),
     "memory_size_v2": (("ICudaEngine", "device_memory_size_v2"),),
+    "managed_memory": (
+        ("ExecutionContextAllocationStrategy", "USER_MANAGED"),
+        ("IExecutionContext", "set_device_memory"),
+    ),
+    "runtime_cache": (
+        ("ICudaEngine", "create_runtime_config"),
+        ("IRuntimeConfig", "set_execution_context_allocation_strategy"),
+        ("IRuntimeConfig", "create_runtime_cache"),
+        ("IRuntimeConfig", "set_runtime_cache"),
+    ),
+    "cuda_graphs": (
+        ("IRuntimeConfig", "cuda_graph_strategy"),
+        ("CudaGraphStrategy", "WHOLE_GRAPH_CAPTURE"),
+    ),
     "ahead_of_time": (
         ("IBuilderConfig", "num_compute_capabilities"),
         ("IBuilderConfig", "set_compute_capability"),
@@ -55,8 +72,12 @@ class Capabilities:
         node_names: a parser's error names its node.
         optimization_level: a build may trade its time for speed (8.6 and later).
         progress: a build can be followed and cancelled (9.1 and later).
-        memory_size: an engine tells its scratch memory (8.5 to 10).
+        memory_size: an engine tells its scratch memory, and makes contexts without it by a call of
+            its own (8.5 to 10).
         memory_size_v2: it tells it under another name (10.1 and later).
+        managed_memory: contexts can be given their scratch memory with its size (10.1 and later).
+        runtime_cache: what a context compiles can be kept for the next one (TensorRT-RTX).
+        cuda_graphs: contexts capture and replay their work by themselves (TensorRT-RTX).
         ahead_of_time: builds for GPUs that are not here (TensorRT-RTX).
     """
 
@@ -71,6 +92,9 @@ class Capabilities:
     progress: bool
     memory_size: bool
     memory_size_v2: bool
+    managed_memory: bool
+    runtime_cache: bool
+    cuda_graphs: bool
     ahead_of_time: bool
 
     @property

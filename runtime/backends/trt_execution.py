@@ -9,61 +9,58 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Dict, Final, List, Optional, Tuple, Type
-
-from typing_extensions import Literal
+from typing import Final, Optional, Tuple, Type
 
 from runtime.backends.device_memory import require_room
 from runtime.backends.trt_api import ICudaEngine, IExecutionContext, TensorRT
-from runtime.backends.trt_capabilities import Capabilities, capabilities_of
+from runtime.backends.trt_capabilities import capabilities_of
+from runtime.backends.trt_contexts import context_maker, give_scratch, scratch_bytes
 from runtime.backends.trt_faults import engine_failed, engine_refused
-from runtime.backends.trt_log import LogTail, listening
+from runtime.backends.trt_interface import REBUILD, Interface, interface_of
+from runtime.backends.trt_log import listening
 from runtime.cuda import CudaDevice
 from runtime.cuda_streams import Stream
 from runtime.errors import EngineRefused
-from runtime.kernels.parameters import ELEMENT_BYTES
 from runtime.manifest import EngineManifest
 from runtime.postprocess.cuda import DeviceLogits
 from runtime.preprocess.cuda import DeviceInput
 
-FloatElement = Literal["float32", "float16"]
-_ELEMENTS: Final[Dict[str, FloatElement]] = {"FLOAT": "float32", "HALF": "float16"}
-# What one sample's classes are rounded up to, in the formats that keep them side by side.
-_CLASSES_LAST: Final[Dict[str, int]] = {"HWC": 1, "HWC8": 8, "HWC16": 16}
-_LINEAR: Final = "LINEAR"
-_REBUILD: Final = "Build the plan here with `runtime build-engine --tensorrt`"
+# CUDA gives no memory of no bytes, and TensorRT wants what it gets aligned to this.
+_LEAST_SCRATCH: Final = 256
 
 
 @dataclass(frozen=True)
-class Interface:
-    """A plan's only input and output.
+class Use:
+    """How a plan is going to be used.
 
     Attributes:
-        given: name of the input, (1, 3, height, width).
-        given_element: its type.
-        taken: name of the output, (1, classes, grid height, grid width).
-        taken_element: its type.
-        padded_classes: 0 where the output lies plane by plane; else elements between its samples.
-        open_batch: whether the input's shape has yet to be set.
+        executions: frames that will be under way at once.
+        reserve: bytes of the device that others will need beside it.
+        dla_core: the deep learning accelerator that it was built for; None for the GPU alone.
+        cuda_graphs: whether its passes are captured and replayed.
     """
 
-    given: str
-    given_element: FloatElement
-    taken: str
-    taken_element: FloatElement
-    padded_classes: int
-    open_batch: bool
+    executions: int = 1
+    reserve: int = 0
+    dla_core: Optional[int] = None
+    cuda_graphs: bool = False
 
 
 class LoadedPlan:
-    """A plan with memory of its own for input and output; their addresses never change.
+    """A plan and the scratch memory that all its executions share, on one stream.
 
     Args:
         trt: the module that built it.
         device: entered by this thread.
         content: the plan; its hash was checked by the caller.
         manifest: what it must take and give.
-        reserve: bytes that others will need beside it.
+        use: what it is loaded for.
+
+    Attributes:
+        device: where it lies.
+        manifest: of the engine.
+        interface: its only input and output.
+        stream: all executions run on it, one after another.
     """
 
     def __init__(
@@ -72,17 +69,17 @@ class LoadedPlan:
         device: CudaDevice,
         content: bytes,
         manifest: EngineManifest,
-        reserve: int = 0,
+        use: Use = Use(),
     ) -> None:
+        self.device = device
+        self.manifest = manifest
         self._trt = trt
-        self._device = device
         self._content = content
-        self._manifest = manifest
-        self._reserve = reserve
+        self._use = use
         self._things = ExitStack()
 
     def __enter__(self) -> LoadedPlan:
-        """Deserialises the plan and makes it ready.
+        """Deserialises the plan and takes its scratch memory.
 
         Raises:
             EngineRefused: TensorRT cannot load it, it is not what the manifest says, or the memory
@@ -90,20 +87,21 @@ class LoadedPlan:
         """
         with ExitStack() as things:
             logger, self._tail = things.enter_context(listening(self._trt))
-            capabilities = capabilities_of(self._trt)
-            log = (logger, self._tail)
-            self._engine = _deserialised(self._trt, capabilities, log, self._content)
-            # Last out, after the context, as TensorRT wants it.
+            self._capabilities = capabilities_of(self._trt)
+            self._engine = self._deserialised(logger)
+            # Last out, after all contexts, as TensorRT wants it.
             things.callback(delattr, self, "_engine")
-            self._interface = interface_of(self._engine, self._manifest)
-            self._require_memory(capabilities)
-            self._context = self._made_context(capabilities)
-            things.callback(delattr, self, "_context")
-            self.input = DeviceInput(
-                self._device.memory(self._input_bytes), self._interface.given_element
+            self.interface = interface_of(self._engine, self.manifest)
+            self._scratch_bytes = max(
+                scratch_bytes(self._engine, self._capabilities), _LEAST_SCRATCH
             )
-            self.logits = self._described_logits()
-            self._bind()
+            self._require_memory()
+            self._scratch = self.device.memory(self._scratch_bytes)
+            self._make_context = context_maker(
+                self._trt, self._capabilities, self._engine, self._use.cuda_graphs
+            )
+            things.callback(delattr, self, "_make_context")
+            self.stream: Stream = self.device.stream()
             self._things = things.pop_all()
         return self
 
@@ -115,67 +113,102 @@ class LoadedPlan:
     ) -> None:
         self._things.close()
 
-    @property
-    def logits_bytes(self) -> int:
-        """Of the output."""
-        grid, classes = self._manifest.output, len(self._manifest.classes.names)
-        samples = grid.height * grid.width * (self._interface.padded_classes or classes)
-        return samples * ELEMENT_BYTES[self._interface.taken_element]
+    def execution(self) -> Execution:
+        """A new way through the plan; it ends with the plan.
+
+        Raises:
+            EngineRefused: TensorRT cannot make it, or does not take its buffers.
+        """
+        context = self._make_context()
+        if context is None:
+            raise engine_refused(
+                f"{self._capabilities.product} cannot make the engine ready to run",
+                self._tail.problems,
+                "Stop other programs that use the GPU, or build with a smaller workspace",
+            )
+        give_scratch(context, self._capabilities, self._scratch, self._scratch_bytes)
+        execution = Execution(self, context)
+        self._things.callback(execution.let_go)
+        return execution
 
     @property
-    def _input_bytes(self) -> int:
-        spec = self._manifest.input
-        return 3 * spec.height * spec.width * ELEMENT_BYTES[self._interface.given_element]
+    def problems(self) -> Tuple[str, ...]:
+        """What TensorRT complained of lately."""
+        return tuple(self._tail.problems)
 
-    def enqueue(self, stream: Stream) -> None:
-        """Queues one pass from `input` to `logits`.
+    def _deserialised(self, logger: object) -> ICudaEngine:
+        runtime = self._trt.Runtime(logger)
+        core = self._use.dla_core
+        if core is not None:
+            if core >= runtime.num_DLA_cores:
+                raise EngineRefused(
+                    f"the plan is for DLA core {core}, this machine has {runtime.num_DLA_cores}",
+                    "Build one for the GPU with `runtime build-engine --tensorrt`",
+                )
+            runtime.DLA_core = core
+        try:
+            engine = runtime.deserialize_cuda_engine(self._content)
+        except TypeError:
+            # What Python's binding makes of a null pointer from the library.
+            engine = None
+        if engine is None:
+            product = self._capabilities.product
+            raise engine_refused(f"{product} cannot load the plan", self._tail.problems, REBUILD)
+        return engine
+
+    def _require_memory(self) -> None:
+        face, manifest = self.interface, self.manifest
+        of_an_execution = face.input_bytes(manifest) + face.logits_bytes(manifest)
+        needed = self._scratch_bytes + self._use.executions * of_an_execution + self._use.reserve
+        require_room(needed, self.device.free_memory, self.device.integrated)
+
+
+class Execution:
+    """One frame's way through a plan: input and logits of its own, whose addresses never change.
+
+    Attributes:
+        input: where the plan reads.
+        logits: where it writes.
+        logits_bytes: size of the latter, padding included.
+    """
+
+    def __init__(self, plan: LoadedPlan, context: IExecutionContext) -> None:
+        self._plan = plan
+        self._context = context
+        face, device, manifest = plan.interface, plan.device, plan.manifest
+        self.logits_bytes = face.logits_bytes(manifest)
+        self.input = DeviceInput(device.memory(face.input_bytes(manifest)), face.given_element)
+        self.logits = DeviceLogits(
+            address=device.memory(self.logits_bytes),
+            element=face.taken_element,
+            layout="HWC" if face.padded_classes else "CHW",
+            classes=len(manifest.classes.names),
+            height=manifest.output.height,
+            width=manifest.output.width,
+            padded_classes=face.padded_classes,
+        )
+        self._bind(face, (1, 3, manifest.input.height, manifest.input.width))
+
+    def enqueue(self) -> None:
+        """Queues one pass from `input` to `logits` on the plan's stream.
 
         Raises:
             EngineFailed: TensorRT refused; a lost device says so.
         """
-        if self._context.execute_async_v3(stream.number):
+        if self._context.execute_async_v3(self._plan.stream.number):
             return
-        self._device.require_answer("run the engine")
-        raise engine_failed("TensorRT could not run the engine", self._tail.problems)
+        self._plan.device.require_answer("run the engine")
+        raise engine_failed("TensorRT could not run the engine", self._plan.problems)
 
     def use_profiler(self, profiler: object) -> None:
         """Lets TensorRT report every layer's time from now on; enqueueing then waits."""
         self._context.profiler = profiler
 
-    def _require_memory(self, capabilities: Capabilities) -> None:
-        scratch = (
-            self._engine.device_memory_size_v2
-            if capabilities.memory_size_v2
-            else self._engine.device_memory_size
-        )
-        needed = scratch + self._input_bytes + self.logits_bytes + self._reserve
-        require_room(needed, self._device.free_memory, self._device.integrated)
+    def let_go(self) -> None:
+        """Ends it; it cannot be used any more."""
+        del self._context
 
-    def _made_context(self, capabilities: Capabilities) -> IExecutionContext:
-        context = self._engine.create_execution_context()
-        if context is None:
-            raise engine_refused(
-                f"{capabilities.product} cannot make the engine ready to run",
-                self._tail.problems,
-                "Stop other programs that use the GPU, or build with a smaller workspace",
-            )
-        return context
-
-    def _described_logits(self) -> DeviceLogits:
-        face, grid = self._interface, self._manifest.output
-        return DeviceLogits(
-            address=self._device.memory(self.logits_bytes),
-            element=face.taken_element,
-            layout="HWC" if face.padded_classes else "CHW",
-            classes=len(self._manifest.classes.names),
-            height=grid.height,
-            width=grid.width,
-            padded_classes=face.padded_classes,
-        )
-
-    def _bind(self) -> None:
-        face, spec = self._interface, self._manifest.input
-        shape = (1, 3, spec.height, spec.width)
+    def _bind(self, face: Interface, shape: Tuple[int, ...]) -> None:
         bound = (
             (not face.open_batch or self._context.set_input_shape(face.given, shape))
             and self._context.set_tensor_address(face.given, self.input.address)
@@ -183,78 +216,5 @@ class LoadedPlan:
         )
         if not bound:
             raise engine_refused(
-                "TensorRT does not take the engine's buffers", self._tail.problems, _REBUILD
+                "TensorRT does not take the engine's buffers", self._plan.problems, REBUILD
             )
-
-
-def _deserialised(
-    trt: TensorRT, capabilities: Capabilities, log: Tuple[object, LogTail], content: bytes
-) -> ICudaEngine:
-    logger, tail = log
-    try:
-        engine = trt.Runtime(logger).deserialize_cuda_engine(content)
-    except TypeError:
-        # What Python's binding makes of a null pointer from the library.
-        engine = None
-    if engine is None:
-        raise engine_refused(
-            f"{capabilities.product} cannot load the plan", tail.problems, _REBUILD
-        )
-    return engine
-
-
-def interface_of(engine: ICudaEngine, manifest: EngineManifest) -> Interface:
-    """A plan's input and output, which are what the manifest says.
-
-    Raises:
-        EngineRefused: they are not; it names both sides.
-    """
-    names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
-    modes = {name: engine.get_tensor_mode(name).name for name in names}
-    inputs = [name for name in names if modes[name] == "INPUT"]
-    outputs = [name for name in names if modes[name] == "OUTPUT"]
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise EngineRefused(
-            f"the plan takes {inputs} and gives {outputs}, not one of each", _REBUILD
-        )
-    (given,), (taken,) = inputs, outputs
-    spec, grid = manifest.input, manifest.output
-    classes = len(manifest.classes.names)
-    batch = _required_shape(engine, given, [3, spec.height, spec.width])
-    _required_shape(engine, taken, [classes, grid.height, grid.width])
-    layout = engine.get_tensor_format(taken).name
-    if engine.get_tensor_format(given).name != _LINEAR or layout not in (_LINEAR, *_CLASSES_LAST):
-        told = engine.get_tensor_format(given).name
-        raise EngineRefused(
-            f"the plan takes its input as {told} and gives {layout}, which no kernel here does",
-            _REBUILD,
-        )
-    step = _CLASSES_LAST.get(layout, 0)
-    return Interface(
-        given=given,
-        given_element=_element(engine, given),
-        taken=taken,
-        taken_element=_element(engine, taken),
-        padded_classes=-(-classes // step) * step if step else 0,
-        open_batch=batch < 0,
-    )
-
-
-def _required_shape(engine: ICudaEngine, name: str, expected: List[int]) -> int:
-    """Checks all but the batch, which it returns: 1, or -1 where it is open."""
-    batch, *rest = tuple(engine.get_tensor_shape(name))
-    if rest != expected or batch not in (1, -1):
-        raise EngineRefused(
-            f"the plan's {name} has the shape {[batch, *rest]}, the manifest says {[1, *expected]}",
-            _REBUILD,
-        )
-    return batch
-
-
-def _element(engine: ICudaEngine, name: str) -> FloatElement:
-    told = engine.get_tensor_dtype(name).name
-    if told not in _ELEMENTS:
-        raise EngineRefused(
-            f"the plan's {name} has the type {told}, the kernels here take FLOAT and HALF", _REBUILD
-        )
-    return _ELEMENTS[told]

@@ -45,7 +45,8 @@ class Behaviour:
         batch: the input's, -1 for open.
         shapes: replaces what a tensor's shape is, by name.
         extra: further tensors, by name their mode.
-        scratch: bytes that an execution context takes.
+        scratch: bytes that an execution context needs.
+        dla_cores: how many the machine has.
         loads: whether the plan can be deserialised; else `says` is logged.
         prepares: whether it gets an execution context.
         runs: whether it is enqueued.
@@ -59,6 +60,7 @@ class Behaviour:
     shapes: Dict[str, Tuple[int, ...]] = field(default_factory=dict)
     extra: Dict[str, str] = field(default_factory=dict)
     scratch: int = 1 << 20
+    dla_cores: int = 0
     loads: bool = True
     prepares: bool = True
     runs: bool = True
@@ -80,7 +82,11 @@ class FakeExecution(FakeTensorRT):
         self.driver, self.manifest = driver, manifest
         self.does = behaviour or Behaviour()
         self.contexts = self.deserialised = 0
+        self.dla_core: Optional[int] = None
         self.IProfiler = type("IProfiler", (), {})
+        if "ExecutionContextAllocationStrategy" in self.api:
+            kind = "ExecutionContextAllocationStrategy"
+            self.ExecutionContextAllocationStrategy = self.enumeration(kind)
         self.Runtime = self._execution_runtime
 
     def _execution_runtime(self, _: Any) -> Any:
@@ -91,6 +97,15 @@ class FakeExecution(FakeTensorRT):
 class ExecutionRuntime:
     def __init__(self, trt: FakeExecution) -> None:
         self.trt = trt
+        self.num_DLA_cores = trt.does.dla_cores
+
+    @property
+    def DLA_core(self) -> Optional[int]:  # noqa: N802 - TensorRT's own name
+        return self.trt.dla_core
+
+    @DLA_core.setter
+    def DLA_core(self, core: int) -> None:  # noqa: N802
+        self.trt.dla_core = core
 
     def deserialize_cuda_engine(self, serialized: bytes) -> Any:
         self.trt.driver.check("deserialize")
@@ -116,6 +131,12 @@ class PlanEngine:
         self.types = {"image": does.types[0], "logits": does.types[1]}
         self.device_memory_size = self.device_memory_size_v2 = does.scratch
 
+        self.streams: Dict[int, Any] = {}
+
+    def require_alone(self, scratch: int, stream: Any) -> None:
+        """Contexts that share scratch memory must not compute at the same time."""
+        assert self.streams.setdefault(scratch, stream) is stream, "scratch memory on two streams"
+
     @property
     def num_io_tensors(self) -> int:
         return len(self.shapes)
@@ -135,7 +156,11 @@ class PlanEngine:
     def get_tensor_format(self, name: str) -> Named:
         return Named(self.trt.does.layout if name == "logits" else "LINEAR")
 
-    def create_execution_context(self) -> Any:
+    def create_execution_context(self, strategy: Any) -> Any:
+        assert strategy.name == "USER_MANAGED", "each context would take scratch memory of its own"
+        return self.create_execution_context_without_device_memory()
+
+    def create_execution_context_without_device_memory(self) -> Any:
         self.trt.driver.check("create_execution_context")
         self.trt.contexts += 1
         if not self.trt.does.prepares:
@@ -152,6 +177,11 @@ class PlanContext:
         self.addresses: Dict[str, int] = {}
         self.shape_is_set = -1 not in engine.shapes["image"]
         self.profiler: Any = None
+        self.device_memory = 0
+
+    def set_device_memory(self, memory: int, size: int) -> None:
+        assert size >= self.engine.device_memory_size_v2
+        self.device_memory = memory
 
     def set_input_shape(self, name: str, shape: Tuple[int, ...]) -> bool:
         self.shape_is_set = name == "image" and tuple(shape[1:]) == self.engine.shapes["image"][1:]
@@ -169,7 +199,10 @@ class PlanContext:
         if not complete or not self.trt.does.runs:
             self.trt.say("ERROR", self.trt.does.says or "Neither address or allocator is set")
             return False
-        self.trt.driver.streams[stream_handle].put(self._compute)
+        self.trt.driver.inside(self.device_memory, self.engine.device_memory_size)
+        stream = self.trt.driver.streams[stream_handle]
+        self.engine.require_alone(self.device_memory, stream)
+        stream.put(self._compute)
         if self.profiler is not None:
             self.profiler.report_layer_time("layer1.conv + relu", 2.0)
             self.profiler.report_layer_time("logits", 0.5)

@@ -15,6 +15,10 @@ OURS = {"Named", "Enumeration", "TensorRT", "ComputeCapability"}
 UNLISTED = {"ILogger"}
 # RTX alone has them; tests/backends/test_plan_rtx.py uses them for real.
 RTX_ONLY = {
+    ("IRuntimeConfig", "create_runtime_cache"),
+    ("IRuntimeConfig", "set_runtime_cache"),
+    ("IRuntimeConfig", "cuda_graph_strategy"),
+    ("CudaGraphStrategy", "WHOLE_GRAPH_CAPTURE"),
     ("IBuilderConfig", "num_compute_capabilities"),
     ("IBuilderConfig", "set_compute_capability"),
 }

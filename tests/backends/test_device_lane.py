@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from typing import Any, Callable, Iterator, List, Tuple
 
 import numpy as np
 import pytest
 
-from runtime.backends import MaskSize
-from runtime.backends.device_thread import DeviceThread
+from runtime.backends import MaskSize, Wanted
+from runtime.backends.device_buffers import STAMP_BYTES
 from runtime.backends.tensorrt import TensorRtEngine
-from runtime.cuda import CudaDevice
+from runtime.codec import blend
 from runtime.cuda_faults import CallFailed, DeviceLost, DeviceMemoryFull, WrongThread
 from runtime.errors import EngineFailed
 from runtime.frame import Frame
 from runtime.geometry import place
+from runtime.labels import LabelMap
 from runtime.postprocess.cpu import resize_labels
+from runtime.postprocess.cuda import TALLY_BYTES
 from runtime.postprocess.reference import labels_from_logits
-from runtime.preprocess.reference import fitted, network_input
+from runtime.preprocess.reference import fitted, fitted_nv12, normalised
 from runtime.segmenter import segmenters_of
 from runtime.worker import Worker
+from runtime.yuv import YuvCoding
 from tests.backends.fake_execution import Behaviour, FakeExecution, logits_of
 from tests.backends.test_tensorrt import MANIFEST, driver, plan, plan_build
 from tests.fake_cuda import ILLEGAL, FakeDriver
@@ -64,7 +66,12 @@ def frame(seed: int, size: Tuple[int, int] = (48, 192)) -> Frame:
 
 def truth(given: Frame, size: MaskSize) -> np.ndarray:
     """The mask by the references alone."""
-    logits = logits_of(network_input(given.pixels, MANIFEST.input)[0], MANIFEST)
+    return masked(fitted(given.pixels, MANIFEST.input), given, size)
+
+
+def masked(image: np.ndarray, given: Frame, size: MaskSize) -> np.ndarray:
+    """The mask of a frame that was fitted into the input."""
+    logits = logits_of(normalised(image, MANIFEST.input)[0], MANIFEST)
     labels = labels_from_logits(np.ascontiguousarray(logits.transpose(1, 2, 0)), (32, 64))
     placement = place(given.height, given.width, MANIFEST.input)
     shown = labels[placement.rows, placement.columns]
@@ -75,22 +82,66 @@ def truth(given: Frame, size: MaskSize) -> np.ndarray:
 @pytest.mark.parametrize("mask", ["frame", "model"])
 def test_masks_are_exact(engine: TensorRtEngine, size: Tuple[int, int], mask: MaskSize) -> None:
     given = frame(1, size)
-    found = engine.lanes[0].label(given, mask)
+    found = engine.lanes[0].label(given, Wanted(mask))
     np.testing.assert_array_equal(found.labels, truth(given, mask))
     assert len(np.unique(found.labels)) > 1, "a mask of one class would prove little"
     placement = place(*size, MANIFEST.input)
     seen = np.rint(fitted(given.pixels, MANIFEST.input))[placement.rows, placement.columns]
+    assert found.picture is not None
     assert found.picture.shape == seen.shape
     assert np.abs(found.picture - seen).max() <= 1
+
+
+@pytest.mark.parametrize("mask", ["frame", "model"])
+def test_a_camera_s_nv12_is_taken_as_it_came(engine: TensorRtEngine, mask: MaskSize) -> None:
+    random = np.random.default_rng(5)
+    blocks = random.integers(0, 256, (9, 16), dtype=np.uint8).repeat(8, 0).repeat(6, 1)
+    coding = YuvCoding("bt601", full_range=True)
+    given = Frame(blocks, 1, 0.0, "camera", "nv12", coding)
+    assert (given.height, given.width) == (48, 96)
+    image = fitted_nv12(blocks[:48], blocks[48:].reshape(24, 48, 2), coding, MANIFEST.input)
+    found = engine.lanes[0].label(given, Wanted(mask))
+    np.testing.assert_array_equal(found.labels, masked(image, given, mask))
+    assert len(np.unique(found.labels)) > 1
+
+
+def test_what_nobody_wants_is_not_copied_back(engine: TensorRtEngine, gpu: Any) -> None:
+    copied: List[int] = []
+    copy = gpu.memcpy_dtoh_async
+
+    def counting(dest: np.ndarray, *rest: Any) -> None:
+        copied.append(dest.nbytes)
+        copy(dest, *rest)
+
+    gpu.memcpy_dtoh_async = counting
+    mask, tally = 32 * 64, TALLY_BYTES + STAMP_BYTES
+    found = engine.lanes[0].label(frame(1, (32, 64)), Wanted("model", picture=False))
+    assert found.picture is None
+    assert found.overlay is None
+    assert copied == ([tally] if gpu.integrated else [mask, tally])
+    assert engine.lanes[0].label(frame(1, (32, 64)), Wanted("model")).picture is not None
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_overlays_are_drawn_where_labels_are_made(
+    engine: TensorRtEngine, size: Tuple[int, int]
+) -> None:
+    found = engine.lanes[0].label(frame(1, size), Wanted("model", overlay=0.35))
+    assert found.picture is not None
+    assert found.overlay is not None
+    drawn = blend(found.picture, LabelMap(found.labels, MANIFEST.classes.to_classes()), 0.35)
+    assert np.abs(found.overlay.astype(int) - drawn).max() <= 1
+    alone = engine.lanes[0].label(frame(1, size), Wanted("frame", picture=False, overlay=0.35))
+    np.testing.assert_array_equal(alone.overlay, found.overlay)
 
 
 def test_larger_and_smaller_frames_follow_each_other(engine: TensorRtEngine, gpu: Any) -> None:
     sizes = [(32, 64), (200, 300), (10, 10), (200, 300), (48, 192)]
     for seed, size in enumerate(sizes):
-        found = engine.lanes[0].label(frame(seed, size), "frame")
+        found = engine.lanes[0].label(frame(seed, size), Wanted("frame"))
         np.testing.assert_array_equal(found.labels, truth(frame(seed, size), "frame"))
     taken = gpu.taken
-    engine.lanes[0].label(frame(9, (200, 300)), "frame")
+    engine.lanes[0].label(frame(9, (200, 300)), Wanted("frame"))
     assert gpu.taken == taken, "what has grown once is kept"
 
 
@@ -100,7 +151,7 @@ def test_frames_on_all_lanes_at_once_get_their_own_masks(engine: TensorRtEngine)
 
     def many(nth: int) -> List[bool]:
         frames = [frame(100 * nth + index, SIZES[index % 4]) for index in range(12)]
-        found = [segmenters[nth].segment(given, "frame").labels.labels for given in frames]
+        found = [segmenters[nth].segment(given).labels.labels for given in frames]
         return [(mask == truth(given, "frame")).all() for mask, given in zip(found, frames)]
 
     with ThreadPoolExecutor(len(segmenters)) as threads:
@@ -108,7 +159,7 @@ def test_frames_on_all_lanes_at_once_get_their_own_masks(engine: TensorRtEngine)
 
 
 def test_stages_are_timed_by_the_device(engine: TensorRtEngine) -> None:
-    timings = engine.lanes[0].label(frame(1), "model").timings
+    timings = engine.lanes[0].label(frame(1), Wanted("model")).timings
     assert set(timings) == {"preprocess", "infer", "postprocess"}
     assert min(timings.values()) > 0
 
@@ -119,18 +170,18 @@ def test_a_frame_that_fails_does_not_touch_the_next(
 ) -> None:
     gpu.refuse = call
     with pytest.raises(CallFailed, match="invalid argument"):
-        engine.lanes[0].label(frame(1), "frame")
+        engine.lanes[0].label(frame(1), Wanted("frame"))
     for seed in (2, 3):
-        found = engine.lanes[0].label(frame(seed), "frame")
+        found = engine.lanes[0].label(frame(seed), Wanted("frame"))
         np.testing.assert_array_equal(found.labels, truth(frame(seed), "frame"))
 
 
 def test_a_frame_too_large_for_the_memory_fails_alone(engine: TensorRtEngine, gpu: Any) -> None:
     gpu.capacity = gpu.taken + 100_000
     with pytest.raises(DeviceMemoryFull, match="bytes"):
-        engine.lanes[0].label(frame(1, (500, 500)), "frame")
+        engine.lanes[0].label(frame(1, (500, 500)), Wanted("frame"))
     np.testing.assert_array_equal(
-        engine.lanes[0].label(frame(2), "frame").labels, truth(frame(2), "frame")
+        engine.lanes[0].label(frame(2), Wanted("frame")).labels, truth(frame(2), "frame")
     )
 
 
@@ -157,10 +208,10 @@ def test_a_step_that_never_ran_is_found_out(
     gpu: Any = FakeDriver(host)
     trt: Any = FakeExecution(gpu, MANIFEST)
     with TensorRtEngine(MANIFEST, plan_build(), plan).on(trt, gpu) as engine:
-        engine.lanes[0].label(frame(1), "model")
+        engine.lanes[0].label(frame(1), Wanted("model"))
         monkeypatch.setattr(gpu, call, forgotten(call))
         with pytest.raises(EngineFailed, match=told):
-            engine.lanes[0].label(frame(2), "model")
+            engine.lanes[0].label(frame(2), Wanted("model"))
 
 
 def test_labels_that_were_never_written_are_not_returned(
@@ -172,10 +223,10 @@ def test_labels_that_were_never_written_are_not_returned(
         if not launch.kernel.startswith("labels"):
             run(launch)
 
-    engine.lanes[0].label(frame(1), "model")
+    engine.lanes[0].label(frame(1), Wanted("model"))
     monkeypatch.setattr(gpu.host, "run", without_labels)
     with pytest.raises(EngineFailed, match="0 pixels were labelled"):
-        engine.lanes[0].label(frame(2), "model")
+        engine.lanes[0].label(frame(2), Wanted("model"))
 
 
 def test_logits_that_are_no_numbers_give_no_mask(
@@ -183,7 +234,7 @@ def test_logits_that_are_no_numbers_give_no_mask(
 ) -> None:
     behaviour.poison = float("nan")
     with pytest.raises(EngineFailed, match="finite"):
-        engine.lanes[0].label(frame(1), "model")
+        engine.lanes[0].label(frame(1), Wanted("model"))
 
 
 def test_a_lost_gpu_fails_every_lane(host: HostMachine, plan: Path) -> None:
@@ -193,7 +244,7 @@ def test_a_lost_gpu_fails_every_lane(host: HostMachine, plan: Path) -> None:
         gpu.broken = ILLEGAL
         for lane in engine.lanes:
             with pytest.raises(DeviceLost):
-                lane.label(frame(1), "model")
+                lane.label(frame(1), Wanted("model"))
 
 
 def test_a_lost_gpu_makes_the_daemon_s_worker_fail(host: HostMachine, plan: Path) -> None:
@@ -217,40 +268,4 @@ def test_a_lost_gpu_makes_the_daemon_s_worker_fail(host: HostMachine, plan: Path
 def test_one_lane_takes_one_frame_at_a_time(engine: TensorRtEngine) -> None:
     lane = engine.lanes[0]
     with lane._owned, pytest.raises(WrongThread, match="a lane whose frame is not finished"):
-        lane.label(frame(1), "model")
-
-
-class Slow:
-    """A job whose second half waits to be let go."""
-
-    def __init__(self, log: List[str], name: str, go: threading.Event) -> None:
-        self.log, self.name, self.go = log, name, go
-
-    def begin(self) -> None:
-        self.log.append(f"begin {self.name}")
-
-    def finish(self) -> str:
-        assert self.go.wait(20)
-        self.log.append(f"finish {self.name}")
-        return self.name
-
-
-def test_the_next_frame_is_begun_before_the_last_is_finished(host: HostMachine) -> None:
-    log: List[str] = []
-    first, rest = threading.Event(), threading.Event()
-    rest.set()
-    waits: Dict[str, threading.Event] = {"a": first, "b": rest, "c": rest, "d": rest}
-    driver: Any = FakeDriver(host)
-    with DeviceThread(CudaDevice(driver)) as thread, ThreadPoolExecutor(4) as threads:
-        handed: List[Future[Any]] = []
-        for name, go in waits.items():
-            queued = len(handed)
-            handed.append(threads.submit(thread.run, Slow(log, name, go)))
-            # In a known order: each is handed in before the next.
-            while thread._jobs.qsize() + len(log) <= queued:
-                threading.Event().wait(0.001)
-        first.set()
-        assert [job.result(20) for job in handed] == ["a", "b", "c", "d"]
-    assert [line for line in log if line.startswith("finish")] == [f"finish {n}" for n in "abcd"]
-    assert log.index("begin c") < log.index("finish b")
-    assert log.index("begin d") < log.index("finish c")
+        lane.label(frame(1), Wanted("model"))

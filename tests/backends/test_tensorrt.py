@@ -6,12 +6,12 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, List
 
 import numpy as np
 import pytest
 
-from runtime.backends import Engine, open_engine
+from runtime.backends import DeviceOptions, Engine, open_engine
 from runtime.backends.tensorrt import TensorRtEngine
 from runtime.builder.profile.tensorrt_profile import layer_times
 from runtime.cuda_faults import DeviceLost
@@ -21,7 +21,7 @@ from runtime.preprocess.reference import network_input
 from tests.backends.fake_execution import PLAN, Behaviour, FakeExecution, logits_of
 from tests.contracts.engine import EngineContract, computed, picture, striped_manifest
 from tests.engines import fake_build
-from tests.fake_cuda import ILLEGAL, FakeDriver
+from tests.fake_cuda import ILLEGAL, FakeDriver, Flag
 from tests.kernels.conftest import host
 from tests.kernels.host import HostMachine
 
@@ -146,6 +146,54 @@ def test_a_plan_of_another_device_is_never_deserialised(driver: Any, plan: Path)
     with pytest.raises(EngineRefused, match=r"is for compute capability 8\.7, .* has 9\.0"), engine:
         pass
     assert trt.deserialised == 0
+
+
+@pytest.mark.parametrize("release", ["8.5", "10.3", "11.1"])
+def test_lanes_share_one_scratch_memory(host: HostMachine, plan: Path, release: str) -> None:
+    driver: Any = FakeDriver(host)
+    scratch = 100 << 20
+    with engine_on(driver, plan, Behaviour(scratch=scratch), release) as engine:
+        assert len(engine.lanes) == 3
+        assert scratch <= driver.taken < 2 * scratch
+
+
+def test_a_plan_for_a_dla_is_loaded_for_its_core(driver: Any, plan: Path) -> None:
+    build = plan_build().model_copy(update={"settings": {"dla_core": 1}})
+    trt: Any = FakeExecution(driver, MANIFEST, behaviour=Behaviour(dla_cores=2))
+    with TensorRtEngine(MANIFEST, build, plan).on(trt, driver) as engine:
+        computed(engine.slots[0], picture(1))
+    assert trt.dla_core == 1
+    trt.does.dla_cores = 1
+    with pytest.raises(EngineRefused, match="for DLA core 1, this machine has 1"), engine:
+        pass
+
+
+def test_graphs_are_refused_where_nothing_captures_them(driver: Any, plan: Path) -> None:
+    trt: Any = FakeExecution(driver, MANIFEST)
+    options = DeviceOptions(cuda_graphs=True)
+    engine = TensorRtEngine(MANIFEST, plan_build(), plan, options=options).on(trt, driver)
+    with pytest.raises(EngineRefused, match="captures no CUDA graphs") as refused, engine:
+        pass
+    assert "gpu_cuda_graphs" in refused.value.cure
+
+
+@pytest.mark.parametrize("busy_wait", [False, True])
+def test_waiting_sleeps_unless_a_core_may_be_spent(
+    driver: Any, plan: Path, busy_wait: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: List[int] = []
+    event = driver.Event
+
+    def noted(flags: int) -> Any:
+        made.append(flags)
+        return event(flags)
+
+    monkeypatch.setattr(driver, "Event", noted)
+    trt: Any = FakeExecution(driver, MANIFEST)
+    options = DeviceOptions(busy_wait=busy_wait)
+    with TensorRtEngine(MANIFEST, plan_build(), plan, options=options).on(trt, driver):
+        pass
+    assert set(made) == {Flag.DEFAULT if busy_wait else Flag.BLOCKING_SYNC}
 
 
 def test_a_machine_without_a_gpu_is_told_so(driver: Any, plan: Path) -> None:

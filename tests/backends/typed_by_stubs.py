@@ -82,6 +82,7 @@ def monitor(real: trt.IProgressMonitor) -> bool:
 
 
 def inspection(real: trt.Runtime) -> str:
+    real.DLA_core = real.num_DLA_cores - 1
     engine: Optional[trt.ICudaEngine] = real.deserialize_cuda_engine(b"")
     assert engine is not None
     inspector: trt.EngineInspector = engine.create_engine_inspector()
@@ -99,10 +100,16 @@ def interface(real: trt.ICudaEngine) -> List[Any]:
 
 
 def execution(real: trt.ICudaEngine, profiler: trt.IProfiler) -> bool:
-    context: trt.IExecutionContext = real.create_execution_context()
+    strategy = trt.ExecutionContextAllocationStrategy.USER_MANAGED
+    older: trt.IExecutionContext = real.create_execution_context_without_device_memory()
+    configuration: trt.IRuntimeConfig = real.create_runtime_config()
+    configuration.set_execution_context_allocation_strategy(strategy)
+    configured: trt.IExecutionContext = real.create_execution_context(configuration)
+    configured.set_device_memory(1 << 20, 256)
+    context: trt.IExecutionContext = real.create_execution_context(strategy)
     context.profiler = profiler
     profiler.report_layer_time("layer", 1.0)
     shaped: bool = context.set_input_shape("image", (1, 3, 32, 64))
     bound: bool = context.set_tensor_address("image", 1 << 20)
     started: bool = context.execute_async_v3(1 << 20)
-    return shaped and bound and started
+    return shaped and bound and started and older is not None

@@ -12,6 +12,7 @@ from typing import Any, Iterator, List
 import numpy as np
 import pytest
 
+from runtime.backends import Wanted
 from runtime.backends.device_lane import DeviceLane
 from runtime.backends.plan_for_device import add_tensorrt_build, target_on
 from runtime.backends.plan_options import PlanOptions
@@ -105,7 +106,7 @@ def test_a_lane_labels_as_the_slot_s_logits_and_the_reference_do(engine: TensorR
         engine.slots[0].run()
         expected = labels_from_logits(engine.slots[0].output, frame.pixels.shape[:2])
         for lane in engine.lanes:
-            found = lane.label(frame, "frame").labels
+            found = lane.label(frame, Wanted("frame")).labels
             np.testing.assert_array_equal(found, resize_labels(expected, *found.shape))
 
 
@@ -116,7 +117,7 @@ def test_ten_thousand_frames_take_no_more_memory_than_a_hundred(engine: TensorRt
         device = lane._way.device
         before = after = (0, 0)
         for frame in frames(engine, FRAMES):
-            lane.label(frame, "model")
+            lane.label(frame, Wanted("model"))
             if frame.number == 100:
                 before = _free(lane, device), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         after = _free(lane, device), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

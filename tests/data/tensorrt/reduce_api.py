@@ -37,6 +37,7 @@ CLASSES = (
     "IProfiler",
     "IProgressMonitor",
     "IResizeLayer",
+    "IRuntimeConfig",
     "ITensor",
     "ITimingCache",
     "LayerInformationFormat",
