@@ -91,6 +91,12 @@ COMPONENTS: Dict[str, Component] = {
     "rtx": Component(
         lambda: has_module("tensorrt_rtx"), "run `make test-rtx`", can_be_installed=False
     ),
+    # Over a stub of the driver, which the loader must not confuse with NVIDIA's own.
+    "pycuda": Component(
+        lambda: has_module("pycuda") and not any(map(Path.exists, GPU_NODES)),
+        "run `make test-pycuda` on a machine without an NVIDIA GPU",
+        can_be_installed=False,
+    ),
     "ffmpeg": Component(lambda: shutil.which("ffmpeg") is not None, "apt-get install ffmpeg"),
     "gxx": Component(lambda: shutil.which("g++") is not None, "apt-get install g++"),
     "nvrtc": Component(has_nvrtc, "pip install nvidia-cuda-nvrtc-cu11"),

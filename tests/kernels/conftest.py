@@ -7,6 +7,7 @@ import pytest
 from tests.kernels.cuda_machine import cuda_machine
 from tests.kernels.host import HostMachine, build
 from tests.kernels.machine import Machine
+from tests.stub_driver.gpu import StubGpu
 
 
 @pytest.fixture(scope="session")
@@ -15,16 +16,20 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> HostMachine:
 
 
 @pytest.fixture(
-    scope="session",
+    scope="module",
     params=[
         pytest.param("host", marks=pytest.mark.gxx),
         pytest.param("cuda", marks=pytest.mark.gpu),
+        pytest.param("pycuda", marks=[pytest.mark.gxx, pytest.mark.pycuda]),
     ],
 )
 def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
     """Everything that runs the kernels: the same tests hold for all."""
     if request.param == "host":
         yield request.getfixturevalue("host")
-    else:
-        with cuda_machine() as gpu:
-            yield gpu
+        return
+    if request.param == "pycuda":
+        # The GPU that pycuda will find.
+        StubGpu(request.getfixturevalue("host"))
+    with cuda_machine() as gpu:
+        yield gpu

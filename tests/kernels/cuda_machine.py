@@ -87,3 +87,5 @@ def cuda_machine() -> Iterator[CudaMachine]:
         yield CudaMachine(driver)
     finally:
         context.pop()
+        # pycuda does not release a primary context of its own accord.
+        context.detach()
