@@ -102,6 +102,12 @@ class ServeSettings(Table):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least severe message that is logged"
     )
+    gpu_busy_wait: bool = Field(
+        default=False, description="wait for the GPU with a core of its own, and answer sooner"
+    )
+    gpu_cuda_graphs: bool = Field(
+        default=False, description="capture the engine's work once and replay it (TensorRT-RTX)"
+    )
     streams: Tuple[StreamSettings, ...] = Field(default=(), description="what to segment live")
 
     @field_validator("streams")

@@ -21,7 +21,7 @@ import numpy as np
 from runtime.api.app import create_app
 from runtime.api.observe import note_request_id
 from runtime.api.services import Services
-from runtime.backends import open_engine
+from runtime.backends import DeviceOptions, open_engine
 from runtime.codec import ImageLimits, decode_image
 from runtime.config import ServeSettings
 from runtime.errors import EngineRefused, RuntimeFault
@@ -97,7 +97,8 @@ class Daemon:
         build = choose_build(folder, self._machine, settings.precision)
         manifest, mode = folder.manifest, settings.engine_mode
         artefact = folder.verified(build)
-        engine = self._house.enter_context(open_engine(manifest, build, artefact, mode))
+        options = DeviceOptions(settings.gpu_busy_wait, settings.gpu_cuda_graphs)
+        engine = self._house.enter_context(open_engine(manifest, build, artefact, mode, options))
         segmenters = segmenters_of(manifest, engine)
         warm_up(segmenters)
         worker = self._house.enter_context(

@@ -52,7 +52,7 @@ class KnownPicture:
         Raises:
             InvalidInput: the known mask has neither size.
         """
-        wanted = Wanted(self.mask_size, picture=False)
+        wanted = Wanted(self.mask_size)
         labels = segmenter.segment(self.frame, wanted).labels.labels
         if labels.shape != self.labels.labels.shape:
             raise InvalidInput(

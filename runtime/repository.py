@@ -14,7 +14,7 @@ from typing import Dict, List, Optional, Tuple
 from runtime.errors import EngineRefused, OutputFailed
 from runtime.machine import Machine
 from runtime.manifest import MANIFEST_NAME, Build, EngineManifest, Precision, manifest_from_file
-from runtime.whole_file import whole_file
+from runtime.whole_file import write_whole
 
 RECIPE_NAME = "recipe.toml"
 FLOAT_MODEL = "model.onnx"
@@ -144,9 +144,7 @@ class EngineFolder:
         """
         path = self.path / name
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            with whole_file(path) as file:
-                file.write(content)
+            write_whole(path, content)
         except OSError as error:
             raise OutputFailed(
                 f"{path} cannot be written: {error.strerror}",

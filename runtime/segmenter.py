@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Final, List, Mapping, Optional, Union
+from typing import List, Mapping, Optional, Union
 
 import numpy as np
 
-from runtime.backends import BringsLanes, Engine, Labelled, Lane, MaskSize, Slot, Wanted
+from runtime.backends import MASK, BringsLanes, Engine, Labelled, Lane, MaskSize, Slot, Wanted
 from runtime.errors import RuntimeFault
 from runtime.frame import Frame
 from runtime.geometry import Placement, place
@@ -20,8 +20,6 @@ from runtime.labels import LabelMap
 from runtime.manifest import EngineManifest
 from runtime.postprocess.cpu import LabelUpsampler, resize_labels
 from runtime.preprocess.cpu import frame_into
-
-MASK_ALONE: Final = Wanted(picture=False)
 
 
 class NotWanted(RuntimeFault):
@@ -84,7 +82,7 @@ class Segmenter:
         self._lane = way if isinstance(way, Lane) else SlotLane(manifest, way)
         self._classes = manifest.classes.to_classes()
 
-    def segment(self, frame: Frame, wanted: Wanted = MASK_ALONE) -> Segmentation:
+    def segment(self, frame: Frame, wanted: Wanted = MASK) -> Segmentation:
         """Labels every pixel of `frame`.
 
         Labels are exact at the model's size (bilinear upsampling of the logits, then argmax, ties

@@ -30,3 +30,19 @@ def whole_file(path: Path, alone: bool = False) -> Iterator[BinaryIO]:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes, alone: bool = False) -> None:
+    """Writes a file so that it is there whole or not at all, whenever the machine stops.
+
+    Args:
+        path: its folder is made where it does not exist.
+        content: all of the file.
+        alone: see `whole_file`.
+
+    Raises:
+        OSError: no room or no right to write.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path, alone) as file:
+        file.write(content)

@@ -69,7 +69,9 @@ class TestFormats:
         self, size: MaskSize, opacity: float, drawn: bool
     ) -> None:
         frame = Frame(picture(2 * HEIGHT, 2 * WIDTH), 0, 0.0, "request")
-        shown = drawing_segmenter(drawing_lane()).segment(frame, Wanted(size, overlay=0.3))
+        shown = drawing_segmenter(drawing_lane()).segment(
+            frame, Wanted(size, picture=True, overlay=0.3)
+        )
         overlay = FORMATS["overlay"].encode(shown, EncodeOptions(opacity=opacity))
         assert drawn_by_the_lane(overlay) == drawn
 

@@ -56,7 +56,7 @@ def test_the_known_answer_may_have_the_size_of_the_frame_or_of_the_model(step: i
 def test_no_more_than_the_mask_is_wanted() -> None:
     lane = drawing_lane()
     assert known(right_labels()).agreement(drawing_segmenter(lane)) == 1.0
-    assert lane.asked == [Wanted("frame", picture=False)]
+    assert lane.asked == [Wanted("frame")]
 
 
 def test_agreement_is_the_share_of_equal_pixels() -> None:

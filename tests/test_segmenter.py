@@ -33,7 +33,7 @@ def painted(height: int, width: int) -> Tuple[Frame, np.ndarray]:
 
 def segmented(frame: Frame, size: MaskSize = "frame") -> Segmentation:
     with FakeEngine(MANIFEST) as engine:
-        return Segmenter(MANIFEST, engine.slots[0]).segment(frame, Wanted(size))
+        return Segmenter(MANIFEST, engine.slots[0]).segment(frame, Wanted(size, picture=True))
 
 
 @pytest.mark.parametrize("size", [(32, 64), (16, 32), (128, 256), (31, 77), WIDE, TALL])
@@ -127,7 +127,7 @@ class TestALaneThatDraws:
         with FakeEngine(MANIFEST) as engine:
             lane = DrawingLane(MANIFEST, engine.slots[0])
             found = Segmenter(MANIFEST, lane).segment(painted(32, 64)[0])
-        assert lane.asked == [Wanted("frame", picture=False)]
+        assert lane.asked == [Wanted("frame")]
         assert found.drawn(0.5) is None
 
     def test_a_picture_that_nobody_wanted_is_not_there(self) -> None:
@@ -140,7 +140,9 @@ class TestALaneThatDraws:
     def test_its_overlay_is_given_for_the_opacity_that_was_wanted_alone(self) -> None:
         with FakeEngine(MANIFEST) as engine:
             lane = DrawingLane(MANIFEST, engine.slots[0])
-            found = Segmenter(MANIFEST, lane).segment(painted(*WIDE)[0], Wanted(overlay=0.35))
+            found = Segmenter(MANIFEST, lane).segment(
+                painted(*WIDE)[0], Wanted(picture=True, overlay=0.35)
+            )
             drawn = found.drawn(0.35)
         assert drawn is not None
         assert drawn.shape == found.picture.shape == (16, 64, 3)

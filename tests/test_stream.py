@@ -170,7 +170,7 @@ def test_a_device_draws_nothing_while_nobody_looks() -> None:
             taken(stream)(drawing_segmenter(lane))
         # Whoever comes now gets the newest frame nevertheless, drawn from its picture.
         assert not drawn_by_the_lane(newest(stream).overlays.jpeg())
-    assert lane.asked == [Wanted("model", picture=True, overlay=None)] * 2
+    assert lane.asked == [Wanted("model", picture=True)] * 2
 
 
 @pytest.mark.parametrize("asked", [None, 0.3])

@@ -62,4 +62,4 @@ class SegmentQuery(MaskQuery):
         """
         if self.size == "model" and FORMATS[format_name].draws:
             return Wanted(self.size, picture=True, overlay=self.opacity)
-        return Wanted(self.size, picture=False)
+        return Wanted(self.size)

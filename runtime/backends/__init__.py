@@ -81,6 +81,8 @@ class Engine(Protocol):
 class Wanted:
     """What of a frame somebody will look at; the rest need not leave the device.
 
+    The labels come always; of the frame's size unless it says otherwise.
+
     Attributes:
         size: of the labels: the frame's, or that of its rectangle in the model's input.
         picture: whether the frame as the model saw it is needed.
@@ -88,12 +90,16 @@ class Wanted:
     """
 
     size: MaskSize = "frame"
-    picture: bool = True
+    picture: bool = False
     overlay: Optional[float] = None
 
     def __post_init__(self) -> None:
         if self.overlay is not None and not 0 <= self.overlay <= 1:
             raise InvalidInput(f"the opacity is {self.overlay}", "Use a number from 0 to 1")
+
+
+MASK: Final = Wanted()
+"""The mask of the frame's size alone."""
 
 
 @dataclass(frozen=True)

@@ -16,23 +16,21 @@ from types import TracebackType
 from typing import Iterable, Mapping, Optional, Type
 
 from runtime.errors import InvalidInput, OutputFailed
-from runtime.whole_file import whole_file
+from runtime.whole_file import write_whole
 
 RECORD_NAME = "segment.json"
 ELSEWHERE = "Choose another folder with -o"
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_result(path: Path, data: bytes) -> None:
     """Writes a file that is whole or, whatever happens, not there; it replaces an earlier one.
 
     Raises:
         OutputFailed: no room or no right to write.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         # Whoever writes here holds the folder.
-        with whole_file(path, alone=True) as file:
-            file.write(data)
+        write_whole(path, data, alone=True)
     except OSError as error:
         raise OutputFailed(
             f"{path} cannot be written: {error.strerror}", "Free disk space or choose another place"
@@ -95,7 +93,7 @@ class OutputFolder:
                 f"see {stranger}",
                 f"Add --overwrite to replace it. {ELSEWHERE} to keep it",
             )
-        write_whole(record, _record(made_by))
+        write_result(record, _record(made_by))
 
     def start_anew(self, made_by: Mapping[str, object], results: Iterable[Path]) -> None:
         """Removes earlier results, files or folders, and then says what makes the next ones.
@@ -107,7 +105,7 @@ class OutputFolder:
                 shutil.rmtree(result)
             elif result.exists():
                 result.unlink()
-        write_whole(self.path / RECORD_NAME, _record(made_by))
+        write_result(self.path / RECORD_NAME, _record(made_by))
 
     def _lock(self) -> int:
         try:

@@ -13,7 +13,7 @@ from runtime.errors import InvalidInput
 from runtime.formats import FORMATS
 from runtime.frame import Frame
 from runtime.offline import Report, Run
-from runtime.offline.output_folder import write_whole
+from runtime.offline.output_folder import write_result
 from runtime.offline.slot_pool import in_order
 from runtime.segmenter import Segmenter
 from runtime.sources.images import in_counting_order, is_picture
@@ -90,8 +90,8 @@ class Pictures:
         # Both are of the picture's own size and drawn on its own pixels: no more is wanted.
         segmentation = segmenter.segment(Frame(pixels, 0, time.time(), picture.name))
         masks = self._masks[picture]
-        write_whole(masks.labels, FORMATS["png"].encode(segmentation, options.encode))
-        write_whole(masks.overlay, FORMATS["overlay"].encode(segmentation, options.encode))
+        write_result(masks.labels, FORMATS["png"].encode(segmentation, options.encode))
+        write_result(masks.overlay, FORMATS["overlay"].encode(segmentation, options.encode))
         return None
 
 

@@ -15,7 +15,7 @@ from runtime.codec import blend
 from runtime.frame import Frame
 from runtime.labels import LabelMap
 from runtime.offline import Report, Run
-from runtime.offline.output_folder import write_whole
+from runtime.offline.output_folder import write_result
 from runtime.offline.slot_pool import in_order
 from runtime.offline.video_writer import VideoWriter, declared_frames, h264_encoder
 from runtime.png import ids_from_png, palette_png
@@ -94,7 +94,7 @@ class Video:
             if ids.shape == (frame.height, frame.width):
                 return LabelMap(ids, segmenter.manifest.classes.to_classes())
         labels = segmenter.segment(frame).labels
-        write_whole(path, palette_png(labels))
+        write_result(path, palette_png(labels))
         return labels
 
 

@@ -31,7 +31,7 @@ class HandMadeStream:
     def publish(self) -> StreamResult:
         frame = Frame(half_bright(), self._number, 1000.0 + self._number, self._id)
         self._number += 1
-        segmented = self._segmenter.segment(frame, Wanted("model"))
+        segmented = self._segmenter.segment(frame, Wanted("model", picture=True))
         overlays = Overlays(segmented.picture.copy(), segmented.labels, self._drawing)
         result = StreamResult(frame, segmented.labels, overlays, {}, time.time())
         self._tally.published(result)

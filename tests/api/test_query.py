@@ -10,11 +10,15 @@ from tests.drawing_lane import drawing_lane, drawing_segmenter, drawn_by_the_lan
 @pytest.mark.parametrize(
     ("query", "accept", "wanted"),
     [
-        ("", "*/*", Wanted("frame", picture=False)),
-        ("", "image/jpeg", Wanted("frame", picture=False)),
-        ("size=model", "*/*", Wanted("model", picture=False)),
-        ("size=model&format=overlay&opacity=0.3", "*/*", Wanted("model", overlay=0.3)),
-        ("size=model", "image/jpeg", Wanted("model", overlay=0.5)),
+        ("", "*/*", Wanted("frame")),
+        ("", "image/jpeg", Wanted("frame")),
+        ("size=model", "*/*", Wanted("model")),
+        (
+            "size=model&format=overlay&opacity=0.3",
+            "*/*",
+            Wanted("model", picture=True, overlay=0.3),
+        ),
+        ("size=model", "image/jpeg", Wanted("model", picture=True, overlay=0.5)),
     ],
 )
 def test_a_device_draws_only_overlays_of_the_model_s_size(

@@ -82,7 +82,7 @@ def masked(image: np.ndarray, given: Frame, size: MaskSize) -> np.ndarray:
 @pytest.mark.parametrize("mask", ["frame", "model"])
 def test_masks_are_exact(engine: TensorRtEngine, size: Tuple[int, int], mask: MaskSize) -> None:
     given = frame(1, size)
-    found = engine.lanes[0].label(given, Wanted(mask))
+    found = engine.lanes[0].label(given, Wanted(mask, picture=True))
     np.testing.assert_array_equal(found.labels, truth(given, mask))
     assert len(np.unique(found.labels)) > 1, "a mask of one class would prove little"
     placement = place(*size, MANIFEST.input)
@@ -115,23 +115,25 @@ def test_what_nobody_wants_is_not_copied_back(engine: TensorRtEngine, gpu: Any) 
 
     gpu.memcpy_dtoh_async = counting
     mask, tally = 32 * 64, TALLY_BYTES + STAMP_BYTES
-    found = engine.lanes[0].label(frame(1, (32, 64)), Wanted("model", picture=False))
+    found = engine.lanes[0].label(frame(1, (32, 64)), Wanted("model"))
     assert found.picture is None
     assert found.overlay is None
     assert copied == ([tally] if gpu.integrated else [mask, tally])
-    assert engine.lanes[0].label(frame(1, (32, 64)), Wanted("model")).picture is not None
+    assert (
+        engine.lanes[0].label(frame(1, (32, 64)), Wanted("model", picture=True)).picture is not None
+    )
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_overlays_are_drawn_where_labels_are_made(
     engine: TensorRtEngine, size: Tuple[int, int]
 ) -> None:
-    found = engine.lanes[0].label(frame(1, size), Wanted("model", overlay=0.35))
+    found = engine.lanes[0].label(frame(1, size), Wanted("model", picture=True, overlay=0.35))
     assert found.picture is not None
     assert found.overlay is not None
     drawn = blend(found.picture, LabelMap(found.labels, MANIFEST.classes.to_classes()), 0.35)
     assert np.abs(found.overlay.astype(int) - drawn).max() <= 1
-    alone = engine.lanes[0].label(frame(1, size), Wanted("frame", picture=False, overlay=0.35))
+    alone = engine.lanes[0].label(frame(1, size), Wanted("frame", overlay=0.35))
     np.testing.assert_array_equal(alone.overlay, found.overlay)
 
 

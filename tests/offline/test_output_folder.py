@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import InvalidInput, OutputFailed
-from runtime.offline.output_folder import RECORD_NAME, OutputFolder, write_whole
+from runtime.offline.output_folder import RECORD_NAME, OutputFolder, write_result
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 INT8, FP32 = {"build": "int8"}, {"build": "fp32"}
@@ -17,7 +17,7 @@ INT8, FP32 = {"build": "int8"}, {"build": "fp32"}
 def test_a_file_is_written_whole_and_replaces_the_earlier_one(tmp_path: Path) -> None:
     path = tmp_path / "new" / "mask.png"
     for content in (b"first", b"second"):
-        write_whole(path, content)
+        write_result(path, content)
         assert path.read_bytes() == content
     assert list(path.parent.iterdir()) == [path]
 
@@ -25,7 +25,7 @@ def test_a_file_is_written_whole_and_replaces_the_earlier_one(tmp_path: Path) ->
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputFailed, match=r"file/mask\.png"):
-        write_whole(tmp_path / "file" / "mask.png", b"")
+        write_result(tmp_path / "file" / "mask.png", b"")
 
 
 def test_a_result_older_than_its_source_is_not_finished(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_a_result_older_than_its_source_is_not_finished(tmp_path: Path) -> None:
     source.touch()
     with OutputFolder(tmp_path / "out") as folder:
         assert not folder.is_finished(result, source)
-        write_whole(result, b"")
+        write_result(result, b"")
         assert folder.is_finished(result, source)
         later = result.stat().st_mtime_ns + 1_000_000_000
         os.utime(source, ns=(later, later))
@@ -44,7 +44,7 @@ def test_a_run_continues_what_was_made_in_the_same_way(tmp_path: Path) -> None:
     for _ in range(2):
         with OutputFolder(tmp_path) as folder:
             folder.continue_with(INT8, [tmp_path / "a.png"])
-            write_whole(tmp_path / "a.png", b"")
+            write_result(tmp_path / "a.png", b"")
 
 
 def test_results_of_two_engines_are_not_mixed(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_files_that_no_run_made_are_not_replaced(tmp_path: Path) -> None:
 
 def test_starting_anew_removes_earlier_results_and_nothing_else(tmp_path: Path) -> None:
     for name in ("a.png", "mine.txt", "video.labels/000000.png"):
-        write_whole(tmp_path / name, b"")
+        write_result(tmp_path / name, b"")
     with OutputFolder(tmp_path) as folder:
         folder.continue_with(INT8, [])
         folder.start_anew(FP32, [tmp_path / name for name in ("a.png", "video.labels", "b.png")])

@@ -68,7 +68,7 @@ class TestOnePicture:
         source, lane = tmp_path / "street.png", drawing_lane()
         cv2.imwrite(str(source), cv2.resize(picture(32), shape[::-1]))
         segment_path(source, tmp_path / "out", [drawing_segmenter(lane)], fake_build())
-        assert lane.asked == [Wanted("frame", picture=False)]
+        assert lane.asked == [Wanted("frame")]
         overlay = (tmp_path / "out" / "street.overlay.jpg").read_bytes()
         assert not drawn_by_the_lane(overlay)
 

@@ -8,7 +8,6 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from runtime.builder.engine.build_state import write_atomically
 from runtime.builder.engine.evidence import BLAMED, AccuracyLost, losses
 from runtime.builder.engine.int8_plan import RULE_PICTURES, Int8Plan, Int8Planner
 from runtime.builder.engine.order import BuildOrder
@@ -16,6 +15,7 @@ from runtime.builder.quantization.comparison import TrialPictures
 from runtime.errors import BuildFailed
 from runtime.manifest import Evidence
 from runtime.repository import EngineFolder
+from runtime.whole_file import write_whole
 
 REPORT_NAME = "accuracy-report.json"
 
@@ -114,7 +114,7 @@ def blamed(
         command=f"runtime build-engine --recipe {recipe} --int8 --keep-float {kept}",
     )
     path = order.out / REPORT_NAME
-    write_atomically(path, (report.model_dump_json(indent=1) + "\n").encode())
+    write_whole(path, (report.model_dump_json(indent=1) + "\n").encode())
     classes = ", ".join(found.told() for found in report.classes[:BLAMED])
     layers = ", ".join(f"{layer} ({sqnr:.1f} dB)" for layer, sqnr in report.layers[:BLAMED])
     return BuildFailed(

@@ -15,7 +15,7 @@ from typing import Any, Dict, List, Sequence
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from runtime.repository import BUILD_STATE, sha256_of
-from runtime.whole_file import whole_file
+from runtime.whole_file import write_whole
 
 
 class _Done(BaseModel):
@@ -63,7 +63,7 @@ class BuildState:
         hashes = {os.path.relpath(path, self._folder): sha256_of(path) for path in outputs}
         self._steps[step] = _Done(key=key, outputs=hashes, result=result)
         record = _Record(steps=self._steps).model_dump(mode="json")
-        write_atomically(self._path, (json.dumps(record, indent=1) + "\n").encode())
+        write_whole(self._path, (json.dumps(record, indent=1) + "\n").encode())
 
 
 def _steps_from(path: Path) -> Dict[str, _Done]:
@@ -80,10 +80,3 @@ def key_of(*parts: Any) -> str:
     """One hash for everything that a step depends on; parts are plain values."""
     plain: List[Any] = list(parts)
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file so that it is there whole or not at all, whenever the machine stops."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as file:
-        file.write(content)

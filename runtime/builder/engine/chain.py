@@ -16,7 +16,7 @@ import onnx
 from runtime.backends.trt_calibration_cache import cache_from_ranges
 from runtime.builder.engine.assembly import ARTEFACTS, Findings, assembled, portable_builds
 from runtime.builder.engine.blame import REPORT_NAME, blamed
-from runtime.builder.engine.build_state import BuildState, key_of, write_atomically
+from runtime.builder.engine.build_state import BuildState, key_of
 from runtime.builder.engine.evidence import REFERENCE, AccuracyLost, require_accuracy
 from runtime.builder.engine.int8_plan import Int8Plan, Int8Planner, plain_options
 from runtime.builder.engine.order import BuildOrder, BuildRequest, order_from_request
@@ -50,6 +50,7 @@ from runtime.repository import (
     EngineFolder,
     sha256_of,
 )
+from runtime.whole_file import write_whole
 
 # A step whose code starts to give another result gets another number: nothing stale is kept.
 REVISIONS = {"export": 1, "calibrate": 1, "quantize": 1, "half": 1, "labels": 1, "examine": 1}
@@ -114,7 +115,7 @@ class _Chain:
         findings = self._examine(builds)
         self._require_accuracy(findings, plan)
         manifest = assembled(order, builds, findings)
-        write_atomically(self._folder.manifest_path, manifest_text(manifest).encode())
+        write_whole(self._folder.manifest_path, manifest_text(manifest).encode())
         if order.plans is None:
             return manifest
         return build_plans(EngineFolder(order.out), order.precisions, order.plans, self._reporter)
@@ -155,7 +156,7 @@ class _Chain:
             return table_from_file(path)
         with self._reporter.step("calibrate", PASSES * len(images)) as advance:
             table = ranges_from_images(self._float_model(), images, order.input, advance)
-            write_atomically(path, table_text(table).encode())
+            write_whole(path, table_text(table).encode())
         return table
 
     def _quantize(self, plan: Int8Plan) -> None:
@@ -196,7 +197,7 @@ class _Chain:
     def _cache(self, plan: Int8Plan) -> None:
         """The ranges as TensorRT writes them; the names are those of the float file."""
         content = cache_from_ranges(plan.thresholds).encode("ascii")
-        write_atomically(self._order.out / CALIBRATION_CACHE, content)
+        write_whole(self._order.out / CALIBRATION_CACHE, content)
 
     def _artefact(
         self, step: str, name: str, key: str, make: Callable[[], onnx.ModelProto]
@@ -211,7 +212,7 @@ class _Chain:
             # FP16 graphs are for strongly typed TensorRT alone, whose parser has other rules.
             if name not in (HALF_MODEL, INT8_HALF_MODEL):
                 require_importable(model)
-            write_atomically(path, model.SerializeToString())
+            write_whole(path, model.SerializeToString())
             self._state.record(step, key, [path])
 
     def _examine(self, builds: Dict[Precision, Build]) -> Findings:

@@ -11,7 +11,6 @@ from typing import Optional
 from rich.console import Console
 from rich.table import Table
 
-from runtime.builder.engine.build_state import write_atomically
 from runtime.builder.engine.chain import int8_planner
 from runtime.builder.engine.int8_plan import FEW_PICTURES
 from runtime.builder.engine.order import BuildRequest, order_from_request
@@ -24,6 +23,7 @@ from runtime.builder.quantization.sensitivity import (
 )
 from runtime.builder.quantization.sensitivity_plot import write_sensitivity_plot
 from runtime.repository import RECIPE_NAME
+from runtime.whole_file import write_whole
 
 _SHOWN = 10
 
@@ -65,7 +65,7 @@ def run_quantization_sensitivity(
     planner, plan = int8_planner(dataclasses.replace(order, recipe=recipe), reporter)
     report = planner.sensitivity(plan, VIEWS, request.pictures)
     path = order.out / SENSITIVITY_NAME
-    write_atomically(path.with_suffix(".csv"), csv_text(report).encode())
+    write_whole(path.with_suffix(".csv"), csv_text(report).encode())
     write_sensitivity_plot(report, path.with_suffix(".png"))
     return report
 

@@ -10,7 +10,6 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 from runtime.builder.card import TrainingCard, card_of
 from runtime.builder.checkpoint import Checkpoint, load_checkpoint
 from runtime.builder.dataset import SegmentationDataset
-from runtime.builder.engine.build_state import write_atomically
 from runtime.builder.engine.derivation import calibration_from, derived_recipe, name_from
 from runtime.builder.engine.plan_choice import PlanChoice
 from runtime.builder.engine.plans import installed_tensorrt
@@ -22,6 +21,7 @@ from runtime.labels import Classes
 from runtime.machine import this_machine
 from runtime.manifest import InputSpec, Precision
 from runtime.repository import RECIPE_NAME
+from runtime.whole_file import write_whole
 
 ENGINES = Path("engines")
 
@@ -172,7 +172,7 @@ def _recipe(request: BuildRequest) -> Tuple[Recipe, Path]:
         )
     recipe = _overridden(_rebased(recipe, base, out), request, out)
     if not (out / RECIPE_NAME).is_file():
-        write_atomically(out / RECIPE_NAME, recipe_text(recipe).encode())
+        write_whole(out / RECIPE_NAME, recipe_text(recipe).encode())
     if request.max_drop is not None:
         # A concession for this once, which the written recipe does not make.
         gate = recipe.gate.model_copy(update={"max_drop": request.max_drop})

@@ -14,7 +14,7 @@ from PIL import Image
 from runtime.backends import open_engine
 from runtime.builder.dataset import read_image
 from runtime.builder.engine.assembly import Findings, provisional
-from runtime.builder.engine.build_state import key_of, write_atomically
+from runtime.builder.engine.build_state import key_of
 from runtime.builder.engine.evidence import REFERENCE, evidence_of, labels_of, lowest_agreement
 from runtime.builder.engine.order import BuildOrder, Exam
 from runtime.builder.engine.reporter import Advance
@@ -23,6 +23,7 @@ from runtime.manifest import Build, Evidence, Precision
 from runtime.png import palette_png
 from runtime.repository import CANARY_IMAGE, CANARY_LABELS, sha256_of
 from runtime.segmenter import Segmenter
+from runtime.whole_file import write_whole
 
 # Room for another processor's rounding below the agreement measured here.
 CANARY_MARGIN = 0.01
@@ -91,7 +92,7 @@ def _canary(order: BuildOrder, path: Path, segmenters: Mapping[Precision, Segmen
     mask = labels_of(segmenters[REFERENCE], image)
     encoded = io.BytesIO()
     Image.fromarray(image).save(encoded, "PNG")
-    write_atomically(order.out / CANARY_IMAGE, encoded.getvalue())
-    write_atomically(order.out / CANARY_LABELS, palette_png(LabelMap(mask, order.classes)))
+    write_whole(order.out / CANARY_IMAGE, encoded.getvalue())
+    write_whole(order.out / CANARY_LABELS, palette_png(LabelMap(mask, order.classes)))
     lowest = lowest_agreement(list(segmenters.values()), image, mask) - CANARY_MARGIN
     return max(CANARY_FLOOR, min(CANARY_CEILING, math.floor(lowest * 100) / 100))

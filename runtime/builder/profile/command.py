@@ -27,7 +27,7 @@ from runtime.builder.study.speed_step import machine_in_words
 from runtime.builder.swiftnet import Architecture
 from runtime.errors import InvalidInput
 from runtime.repository import EngineFolder
-from runtime.whole_file import whole_file
+from runtime.whole_file import write_whole
 
 BACKENDS = ("torch", "openvino")
 
@@ -215,7 +215,6 @@ def _write(out: Path, text: str, tables: Sequence[Table], profiles: Sequence[Pro
     files = {"profile.md": f"# Profile\n\n{text}\n{shown}\n"}
     files.update({f"{table.name}.csv": table.csv() for table in tables})
     for name, content in files.items():
-        with whole_file(out / name) as file:
-            file.write(content.encode())
+        write_whole(out / name, content.encode())
     for backend, group in groups.items():
         write_heat_map(group, out / pictures[backend])

@@ -16,7 +16,7 @@ from runtime.builder.pruning.ranking import Scores
 from runtime.builder.swiftnet import Architecture
 from runtime.complaint import first_complaint
 from runtime.errors import InvalidInput
-from runtime.whole_file import whole_file
+from runtime.whole_file import write_whole
 
 Widths = Mapping[str, Sequence[int]]
 """By group: widths that it may be given, its own included."""
@@ -160,8 +160,7 @@ def _options(
 
 def write_latency_table(path: Path, table: LatencyTable) -> None:
     """Writes it whole."""
-    with whole_file(path) as file:
-        file.write((table.model_dump_json(indent=1) + "\n").encode())
+    write_whole(path, (table.model_dump_json(indent=1) + "\n").encode())
 
 
 def latency_table_from_file(path: Optional[Path]) -> Optional[LatencyTable]:

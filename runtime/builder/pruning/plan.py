@@ -21,7 +21,7 @@ from runtime.builder.pruning.widths_after import architecture_after
 from runtime.builder.swiftnet import Architecture
 from runtime.complaint import first_complaint
 from runtime.errors import InvalidInput, RuntimeFault
-from runtime.whole_file import whole_file
+from runtime.whole_file import write_whole
 
 
 class GroupPlan(BaseModel):
@@ -120,8 +120,7 @@ class PruningPlan(BaseModel):
 
 def write_plan(path: Path, plan: PruningPlan) -> None:
     """Writes a plan atomically: `path` holds the old file or the whole new one."""
-    with whole_file(path) as file:
-        file.write(plan.text.encode())
+    write_whole(path, plan.text.encode())
 
 
 def plan_from_file(path: Path) -> PruningPlan:

@@ -31,7 +31,7 @@ from runtime.builder.training.devices import Place
 from runtime.complaint import first_complaint
 from runtime.errors import InvalidInput
 from runtime.manifest import InputSpec
-from runtime.whole_file import whole_file
+from runtime.whole_file import write_whole
 
 SENSITIVITY_NAME = "pruning-sensitivity.json"
 
@@ -238,8 +238,7 @@ class SensitivityStudy:
         )
 
     def _write(self, found: PruningSensitivity) -> None:
-        with whole_file(self._path) as file:
-            file.write((found.model_dump_json(indent=1) + "\n").encode())
+        write_whole(self._path, (found.model_dump_json(indent=1) + "\n").encode())
 
 
 def sensitivity_from_file(path: Path) -> Optional[PruningSensitivity]:

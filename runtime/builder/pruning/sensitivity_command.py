@@ -32,7 +32,7 @@ from runtime.builder.pruning.sensitivity import (
 from runtime.builder.pruning.sensitivity_plot import write_sensitivity_plot
 from runtime.builder.training.devices import joined
 from runtime.errors import InvalidInput
-from runtime.whole_file import whole_file
+from runtime.whole_file import write_whole
 
 TRAINING_SPLIT = "train"
 
@@ -114,8 +114,7 @@ def run_pruning_sensitivity(
         study = SensitivityStudy(checkpoint, trial, path)
         with reporter.step("groups cut alone", study.left(groups, request.ratios)) as advance:
             found = study.run(groups, request.ratios, advance)
-    with whole_file(path.with_suffix(".csv")) as file:
-        file.write(csv_text(found).encode())
+    write_whole(path.with_suffix(".csv"), csv_text(found).encode())
     write_sensitivity_plot(found, path.with_suffix(".png"))
     return found
 

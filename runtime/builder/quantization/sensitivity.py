@@ -20,7 +20,7 @@ from runtime.builder.graph.wiring import Wiring, module_of
 from runtime.builder.quantization.comparison import Comparison, FloatAnswers
 from runtime.builder.quantization.placement import QuantizationOptions, quantized_convolutions
 from runtime.builder.quantization.quantize import int8_from_float
-from runtime.whole_file import whole_file
+from runtime.whole_file import write_whole
 
 SENSITIVITY_NAME = "quantization-sensitivity.json"
 View = Literal["alone", "left_out"]
@@ -169,9 +169,7 @@ class SensitivityStudy:
         return int8_from_float(self._model, self._thresholds, self._options.keeping(kept))
 
     def _write(self, report: SensitivityReport) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(self._path) as file:
-            file.write((report.model_dump_json(indent=1) + "\n").encode())
+        write_whole(self._path, (report.model_dump_json(indent=1) + "\n").encode())
 
 
 def report_from_file(path: Path, key: str) -> Optional[SensitivityReport]:

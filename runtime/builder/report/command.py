@@ -13,7 +13,7 @@ from runtime.builder.report.tables import all_tables
 from runtime.builder.report.variants import Study
 from runtime.builder.study.results import results_from_file
 from runtime.errors import OutputFailed
-from runtime.whole_file import whole_file
+from runtime.whole_file import write_whole
 
 PAGE_NAME = "report.md"
 TABLES, PICTURES = "tables", "pictures"
@@ -55,8 +55,7 @@ def _write_table(table: Table, folder: Path) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    with whole_file(path) as file:
-        file.write(text.encode())
+    write_whole(path, text.encode())
 
 
 def _draw_pictures(study: Study, out: Path) -> Dict[str, str]:

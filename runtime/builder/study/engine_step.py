@@ -11,7 +11,6 @@ from runtime.builder.checkpoint import load_checkpoint
 from runtime.builder.dataset import SegmentationDataset
 from runtime.builder.engine import recipe as engine_recipe
 from runtime.builder.engine.assembly import ARTEFACTS
-from runtime.builder.engine.build_state import write_atomically
 from runtime.builder.engine.chain import build_engine
 from runtime.builder.engine.order import BuildOrder
 from runtime.builder.engine.selection import images_in
@@ -20,6 +19,7 @@ from runtime.builder.study.recipe import CalibrationChoice
 from runtime.builder.study.step import Job, Made
 from runtime.manifest import MANIFEST_NAME, Precision
 from runtime.repository import CANARY_IMAGE, CANARY_LABELS, RECIPE_NAME
+from runtime.whole_file import write_whole
 
 ENGINE = "engine"
 PICTURES = "pictures"
@@ -47,7 +47,7 @@ def engine(job: Job, folder: Path) -> Made:
         chosen = calibration.of(open_dataset(Path(job.how["dataset"])))
         images = _linked(chosen, folder / PICTURES)
     order = _order(job, folder / ENGINE, precisions, calibration, images)
-    write_atomically(order.out / RECIPE_NAME, engine_recipe.recipe_text(order.recipe).encode())
+    write_whole(order.out / RECIPE_NAME, engine_recipe.recipe_text(order.recipe).encode())
     build_engine(order)
     outputs = [engine_file(precision) for precision in precisions]
     outputs += [f"{ENGINE}/{name}" for name in (RECIPE_NAME, MANIFEST_NAME)]

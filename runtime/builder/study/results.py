@@ -11,7 +11,7 @@ from runtime.builder.evaluation.confusion import EvaluationReport
 from runtime.complaint import first_complaint
 from runtime.errors import InvalidInput
 from runtime.manifest import Precision
-from runtime.whole_file import whole_file
+from runtime.whole_file import write_whole
 
 RESULTS_NAME = "results.json"
 FORMAT = 1
@@ -141,6 +141,5 @@ def results_from_file(path: Path) -> StudyResults:
 def write_results(folder: Path, results: StudyResults) -> Path:
     """Writes the results whole into the study's folder and returns their path."""
     path = folder / RESULTS_NAME
-    with whole_file(path) as file:
-        file.write((results.model_dump_json(indent=1) + "\n").encode())
+    write_whole(path, (results.model_dump_json(indent=1) + "\n").encode())
     return path

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from runtime.builder.study.step import SHOWN_OF_A_KEY, Done, Given, Job, Source, Step
 from runtime.errors import BuildFailed
 from runtime.repository import sha256_of
-from runtime.whole_file import whole_file
+from runtime.whole_file import write_whole
 
 STEPS = "steps"
 JOB_NAME = "step.json"
@@ -86,8 +86,7 @@ class StepStore:
             inputs={part: self.path(source).resolve() for part, source in step.inputs.items()},
             how=dict(step.how),
         )
-        with whole_file(folder / JOB_NAME) as file:
-            file.write((job.model_dump_json(indent=1) + "\n").encode())
+        write_whole(folder / JOB_NAME, (job.model_dump_json(indent=1) + "\n").encode())
         return folder
 
 
@@ -105,5 +104,4 @@ def write_done(folder: Path, job: Job, outputs: Sequence[str], result: Dict[str,
     """Writes the record of a step whose outputs are on the disk."""
     hashes = {name: sha256_of(folder / name) for name in outputs}
     done = Done(kind=job.kind, key=job.key, outputs=hashes, result=result)
-    with whole_file(folder / RECORD_NAME) as file:
-        file.write((done.model_dump_json(indent=1) + "\n").encode())
+    write_whole(folder / RECORD_NAME, (done.model_dump_json(indent=1) + "\n").encode())
