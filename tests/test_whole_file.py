@@ -8,7 +8,7 @@ from typing import List
 
 import pytest
 
-from runtime.whole_file import whole_file
+from runtime.whole_file import whole_file, write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -74,3 +74,27 @@ def test_who_writes_alone_clears_what_a_killed_process_left(path: Path) -> None:
         file.write(b"new")
     assert path.read_bytes() == b"new"
     assert names(path.parent) == ["state.pt"]
+
+
+def test_content_is_written_whole_into_a_folder_that_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "engines" / "street" / "manifest.json"
+    for content in (b"old", b"new"):
+        write_whole(path, content)
+        assert path.read_bytes() == content
+    assert names(path.parent) == ["manifest.json"]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "manifest.json"
+    write_whole(path, b"old")
+
+    def full_disk(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Dict, Sequence, Tuple
+from typing import Dict, Sequence, Tuple, TypeVar
 
 import cv2
 import numpy as np
@@ -17,6 +17,8 @@ from PIL import Image, UnidentifiedImageError
 
 from runtime.errors import InvalidInput
 from runtime.labels import Classes
+
+T = TypeVar("T")
 
 UNKNOWN = -1
 """Entry of `ids_on_disk` for an id that no label map of the layout may hold."""
@@ -103,9 +105,7 @@ class SegmentationDataset:
 
     def spread(self, most: int) -> SegmentationDataset:
         """At most so many of the pictures, evenly spread, in their order."""
-        count = min(most, len(self))
-        chosen = tuple(self.pictures[index * len(self) // count] for index in range(count))
-        return replace(self, pictures=chosen)
+        return replace(self, pictures=evenly(self.pictures, most))
 
     def hold_out(self, pattern: str) -> Tuple[SegmentationDataset, SegmentationDataset]:
         """The pictures whose name does not match a shell pattern, and those whose name does.
@@ -150,6 +150,12 @@ class SegmentationDataset:
             )
         class_ids: np.ndarray = labels.astype(np.uint8)
         return class_ids
+
+
+def evenly(items: Sequence[T], most: int) -> Tuple[T, ...]:
+    """At most so many of the items, evenly spread, in their order."""
+    count = min(most, len(items))
+    return tuple(items[index * len(items) // count] for index in range(count))
 
 
 def read_image(path: Path) -> np.ndarray:

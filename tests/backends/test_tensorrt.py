@@ -13,7 +13,6 @@ import pytest
 
 from runtime.backends import DeviceOptions, Engine, open_engine
 from runtime.backends.tensorrt import TensorRtEngine
-from runtime.builder.profile.tensorrt_profile import layer_times
 from runtime.cuda_faults import DeviceLost
 from runtime.errors import EngineFailed, EngineRefused
 from runtime.manifest import Build
@@ -244,4 +243,7 @@ def test_layers_are_timed_as_trtexec_writes_it(driver: Any, plan: Path, tmp_path
         text = engine.layer_times(passes=4)
     assert json.loads(text)[0] == {"count": 4}
     (tmp_path / "profile.json").write_text(text, encoding="utf-8")
+    pytest.importorskip("torch", reason="the builder reads profiles")
+    from runtime.builder.profile.tensorrt_profile import layer_times
+
     assert layer_times(tmp_path / "profile.json") == {"layer1.conv + relu": 2.0, "logits": 0.5}

@@ -43,6 +43,7 @@ class StubGpu:
         self._broken: Optional[str] = None
         self._host = host
         self._works: List[Any] = []
+        self.streams: Dict[int, StubStream] = _Streams(self)
         self.stub.stub_reset(integrated, *self._capability, ctypes.c_size_t(capacity))
         self.stub.stub_launcher(host.library.launch)
 
@@ -108,10 +109,6 @@ class StubGpu:
         if self.stub.stub_answer(call.encode()):
             raise self.pycuda.LogicError(f"{call} failed")
 
-    @property
-    def streams(self) -> Dict[int, StubStream]:
-        return _Streams(self)
-
     def queue(self, stream: int, work: Callable[[], None]) -> None:
         """Queues work of another library."""
         self._works.append(Work(work))
@@ -136,9 +133,11 @@ class StubStream:
 
 
 class _Streams(Dict[int, StubStream]):
+    """Made as they are asked for."""
+
     def __init__(self, gpu: StubGpu) -> None:
         super().__init__()
         self._gpu = gpu
 
     def __missing__(self, handle: int) -> StubStream:
-        return StubStream(self._gpu, handle)
+        return self.setdefault(handle, StubStream(self._gpu, handle))

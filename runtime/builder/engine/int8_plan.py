@@ -14,12 +14,13 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 import onnx
 
+from runtime.builder.dataset import evenly
 from runtime.builder.engine.build_state import BuildState, key_of
 from runtime.builder.engine.order import BuildOrder, Exam
 from runtime.builder.engine.reporter import Reporter
 from runtime.builder.quantization.bias import bias_corrections
 from runtime.builder.quantization.calibrate import RangeTable, calibration_images
-from runtime.builder.quantization.comparison import FloatAnswers, TrialPictures, evenly
+from runtime.builder.quantization.comparison import FloatAnswers, TrialPictures
 from runtime.builder.quantization.histogram import DEFAULT_RULE, RULES
 from runtime.builder.quantization.placement import QuantizationOptions
 from runtime.builder.quantization.rules import AUTO, RuleChoice, rule_chosen
@@ -209,7 +210,7 @@ class Int8Planner:
     def _answers(self, pictures: TrialPictures) -> FloatAnswers:
         return FloatAnswers(self._model(), pictures, self._order.input)
 
-    def _bias_images(self) -> List[Path]:
+    def _bias_images(self) -> Tuple[Path, ...]:
         return evenly(self._order.calibration_images, BIAS_PICTURES)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Optional, Tuple
 
-from runtime.builder.dataset import SegmentationDataset
+from runtime.builder.dataset import SegmentationDataset, evenly
 from runtime.builder.engine.recipe import CalibrationChoice
 from runtime.builder.layouts import IMAGE_ENDINGS
 from runtime.errors import InvalidConfig, InvalidInput
@@ -37,8 +37,7 @@ def calibration_pictures(
         images = tuple(picture.image for picture in pictures)
     else:
         images = ()
-    count = min(choice.count, len(images))
-    return tuple(images[index * len(images) // count] for index in range(count))
+    return evenly(images, choice.count)
 
 
 def images_in(folder: Path) -> Tuple[Path, ...]:

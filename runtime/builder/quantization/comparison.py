@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, List, Optional, Sequence, Tuple, TypeVar
+from typing import Callable, List, Optional, Sequence, Tuple
 
 import numpy as np
 import onnx
 
-from runtime.builder.dataset import Picture, SegmentationDataset, read_image
+from runtime.builder.dataset import SegmentationDataset, evenly, read_image
 from runtime.builder.evaluation.confusion import ConfusionMatrix
 from runtime.builder.graph.inference import OnnxRunner
 from runtime.geometry import place
@@ -44,25 +44,13 @@ class TrialPictures:
     @classmethod
     def of_dataset(cls, dataset: SegmentationDataset, count: int) -> TrialPictures:
         """At most `count` of a dataset, evenly spread."""
-        chosen: Sequence[Picture] = evenly(dataset.pictures, count)
-        some = SegmentationDataset(
-            dataset.name, dataset.classes, tuple(chosen), dataset.ids_on_disk
-        )
-        return cls(tuple(picture.image for picture in chosen), some)
+        some = dataset.spread(count)
+        return cls(tuple(picture.image for picture in some.pictures), some)
 
     @classmethod
     def of_images(cls, images: Sequence[Path], count: int) -> TrialPictures:
         """At most `count` pictures without labels, evenly spread."""
-        return cls(tuple(evenly(images, count)))
-
-
-T = TypeVar("T")
-
-
-def evenly(items: Sequence[T], count: int) -> List[T]:
-    """At most `count` of the items, evenly spread, in their order."""
-    count = min(count, len(items))
-    return [items[index * len(items) // count] for index in range(count)]
+        return cls(evenly(images, count))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Optional, Sequence, Tuple
 
@@ -108,10 +107,7 @@ class CalibrationChoice(PictureChoice):
 
     def of(self, dataset: SegmentationDataset) -> SegmentationDataset:
         """See `PictureChoice.of`; at most `count`."""
-        chosen = super().of(dataset)
-        count = min(self.count, len(chosen))
-        spread = tuple(chosen.pictures[k * len(chosen) // count] for k in range(count))
-        return replace(chosen, pictures=spread)
+        return super().of(dataset).spread(self.count)
 
     @model_validator(mode="after")
     def _known_rule(self) -> CalibrationChoice:

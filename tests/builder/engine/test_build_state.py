@@ -2,9 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from runtime.builder.engine.build_state import BuildState, key_of, write_atomically
+from runtime.builder.engine.build_state import BuildState, key_of
 
 
 def finished(folder: Path) -> Path:
@@ -42,22 +40,6 @@ def test_a_torn_memory_is_no_memory(tmp_path: Path) -> None:
     state = tmp_path / "build-state.json"
     state.write_bytes(state.read_bytes()[:20])
     assert not BuildState(tmp_path).is_done("export", "key")
-
-
-def test_a_write_that_fails_leaves_the_old_file_and_no_rest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "manifest.json"
-    write_atomically(path, b"old")
-
-    def full_disk(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full_disk)
-    with pytest.raises(OSError, match="No space"):
-        write_atomically(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_keys_tell_inputs_apart_whatever_their_order() -> None:
