@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from runtime.builder.dataset import SegmentationDataset
+from runtime.builder.dataset import SegmentationDataset, evenly
 from runtime.builder.layouts import open_dataset
 from runtime.errors import InvalidInput
 from tests.builder.scenes import PALETTE, scene, write_dataset
@@ -131,3 +131,8 @@ def test_a_damaged_picture_is_named_in_one_sentence(
 
     with pytest.raises(InvalidInput, match=said):
         dataset.load(0)
+
+
+def test_some_of_many_are_spread_evenly() -> None:
+    assert evenly(range(10), 3) == (0, 3, 6)
+    assert evenly(range(2), 5) == (0, 1)

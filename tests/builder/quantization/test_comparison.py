@@ -10,7 +10,6 @@ from runtime.builder.quantization.comparison import (
     Comparison,
     FloatAnswers,
     TrialPictures,
-    evenly,
     noise_of_difference,
 )
 from runtime.builder.quantization.placement import QuantizationOptions
@@ -68,8 +67,3 @@ def test_graphs_that_differ_alike_everywhere_differ_without_noise() -> None:
 
 def test_one_picture_says_nothing_about_others() -> None:
     assert noise_of_difference(agreeing(90), agreeing(80)) == math.inf
-
-
-def test_some_of_many_are_spread_evenly() -> None:
-    assert evenly(range(10), 3) == [0, 3, 6]
-    assert evenly(range(2), 5) == [0, 1]
