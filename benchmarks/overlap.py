@@ -1,0 +1,84 @@
+"""What frames gain by being under way at once: all lanes (slots) of an engine against one of them.
+
+    python -m benchmarks.overlap engines/camvid-demo frame.jpg
+
+The frame is decoded once; each thread hands it to its lane again and again, as the worker's threads
+do. On a GPU waiting with a core of its own and drawing overlays are measured too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import threading
+import time
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Callable, Dict, List, Sequence
+
+from benchmarks.ratios import interleaved, show
+from runtime.backends import MASK, BringsLanes, DeviceOptions, Wanted, open_engine
+from runtime.codec import ImageLimits, decode_image
+from runtime.frame import Frame
+from runtime.machine import this_machine
+from runtime.repository import EngineFolder, choose_build
+from runtime.segmenter import Segmenter, segmenters_of
+
+OVERLAY = Wanted("model", overlay=0.5)
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("engine", type=Path)
+    parser.add_argument("picture", type=Path)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    arguments = parser.parse_args()
+    folder = EngineFolder(arguments.engine)
+    manifest = folder.manifest
+    build = choose_build(folder, this_machine(), None)
+    artefact = folder.verified(build)
+    pixels = decode_image(arguments.picture.read_bytes(), ImageLimits(1 << 30, 1 << 30))
+    rate = partial(frames_per_second, Frame(pixels, 0, 0.0, "benchmark"), arguments.seconds)
+    with ExitStack() as engines:
+        engine = engines.enter_context(open_engine(manifest, build, artefact))
+        lanes = segmenters_of(manifest, engine)
+        candidates: Dict[str, Callable[[], float]] = {f"{len(lanes)} at once": partial(rate, lanes)}
+        if isinstance(engine, BringsLanes):
+            options = DeviceOptions(busy_wait=True)
+            busy = open_engine(manifest, build, artefact, options=options)
+            awake = segmenters_of(manifest, engines.enter_context(busy))
+            candidates["waiting with a core each"] = partial(rate, awake)
+            candidates["overlays too"] = partial(rate, lanes, wanted=OVERLAY)
+        rows = interleaved(partial(rate, lanes[:1]), candidates, arguments.rounds)
+    show(f"{build.backend} {build.precision}, against one frame at a time", "frames/s", rows)
+
+
+def frames_per_second(
+    frame: Frame, seconds: float, lanes: Sequence[Segmenter], wanted: Wanted = MASK
+) -> float:
+    """Frames that all lanes together finish in a second, a thread each."""
+    counts: List[int] = []
+    ends = time.perf_counter() + seconds
+
+    def work(lane: Segmenter) -> None:
+        done = 0
+        while time.perf_counter() < ends:
+            lane.segment(frame, wanted)
+            done += 1
+        counts.append(done)
+
+    threads = [threading.Thread(target=work, args=(lane,)) for lane in lanes]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if len(counts) != len(lanes):
+        raise RuntimeError("a lane failed: its error stands above")
+    return sum(counts) / (time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    main()
