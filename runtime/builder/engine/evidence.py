@@ -6,13 +6,13 @@ build's masks are there to compare with.
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, Mapping, Optional, Sequence
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
 from runtime.builder.dataset import SegmentationDataset
 from runtime.builder.engine.recipe import Gate
-from runtime.builder.evaluation.confusion import ConfusionMatrix
+from runtime.builder.evaluation.confusion import ConfusionMatrix, EvaluationReport
 from runtime.errors import BuildFailed
 from runtime.frame import Frame
 from runtime.manifest import Evidence, Precision
@@ -64,37 +64,66 @@ def evidence_of(
         name: what the evidence calls these pictures.
         seen_in_training: whether the network learnt from any of them.
         advance: called after each picture.
+
+    Raises:
+        InvalidInput: a picture is broken, or no pixel is labelled.
     """
-    matrices = {
-        precision: ConfusionMatrix(len(pictures.classes), pictures.classes.ignore_id)
-        for precision in segmenters
-    }
-    equal = dict.fromkeys(segmenters, 0)
-    pixels = 0
-    for index in range(len(pictures)):
-        image, truth = pictures.load(index)
-        masks = {
-            precision: labels_of(segmenter, image) for precision, segmenter in segmenters.items()
-        }
-        for precision, mask in masks.items():
-            matrices[precision].add(truth, mask)
-            equal[precision] += int((mask == masks[REFERENCE]).sum())
-        pixels += truth.size
-        advance()
-    reference = matrices[REFERENCE].mean_iou()
+    reports, agreement = judged(segmenters, pictures, advance)
     return {
         precision: Evidence(
             dataset=pictures.name,
             split=name,
             seen_in_training=seen_in_training,
             images=len(pictures),
-            miou=matrix.mean_iou(),
-            iou=dict(zip(pictures.classes.names, matrix.iou())),
-            reference_miou=None if precision == REFERENCE else reference,
-            agreement=None if precision == REFERENCE else equal[precision] / pixels,
+            miou=report.miou,
+            iou=report.iou,
+            reference_miou=None if precision == REFERENCE else reports[REFERENCE].miou,
+            agreement=agreement.get(precision),
         )
+        for precision, report in reports.items()
+    }
+
+
+def judged(
+    segmenters: Mapping[Precision, Segmenter],
+    pictures: SegmentationDataset,
+    advance: Callable[[], None] = lambda: None,
+) -> Tuple[Dict[Precision, EvaluationReport], Dict[Precision, float]]:
+    """Reports of all builds, which see each picture in turn.
+
+    Args:
+        segmenters: by precision; `REFERENCE` is among them.
+        pictures: labelled, with the classes of the builds.
+        advance: called after each picture.
+
+    Returns:
+        A report by precision, and by every other precision than `REFERENCE` the share of all
+        pixels, unlabelled ones included, that it labels as `REFERENCE` does.
+
+    Raises:
+        InvalidInput: a picture is broken, or no pixel is labelled.
+    """
+    names = pictures.classes.names
+    matrices = {
+        precision: ConfusionMatrix(len(names), pictures.classes.ignore_id)
+        for precision in segmenters
+    }
+    equal = {precision: 0 for precision in segmenters if precision != REFERENCE}
+    pixels = 0
+    for index in range(len(pictures)):
+        image, truth = pictures.load(index)
+        masks = {precision: labels_of(each, image) for precision, each in segmenters.items()}
+        for precision, mask in masks.items():
+            matrices[precision].add(truth, mask)
+        for precision in equal:
+            equal[precision] += int((masks[precision] == masks[REFERENCE]).sum())
+        pixels += truth.size
+        advance()
+    reports = {
+        precision: matrix.report(pictures.name, pictures.splits, names, len(pictures))
         for precision, matrix in matrices.items()
     }
+    return reports, {precision: count / pixels for precision, count in equal.items()}
 
 
 def labels_of(segmenter: Segmenter, image: np.ndarray) -> np.ndarray:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Dict, Mapping, Tuple
+from typing import Dict, Tuple
 
 from runtime.backends import open_engine
-from runtime.builder.dataset import SegmentationDataset
-from runtime.builder.engine.evidence import REFERENCE, labels_of
-from runtime.builder.evaluation.confusion import ConfusionMatrix, EvaluationReport
+from runtime.builder.engine.evidence import judged
 from runtime.builder.layouts import open_dataset
 from runtime.builder.study.recipe import JudgedChoice
 from runtime.builder.study.step import Job, Made
@@ -41,38 +39,3 @@ def judge(job: Job, _: Path) -> Made:
         "accuracy": {name: report.model_dump(mode="json") for name, report in reports.items()},
         "agreement": agreement,
     }
-
-
-def judged(
-    segmenters: Mapping[Precision, Segmenter], pictures: SegmentationDataset
-) -> Tuple[Dict[Precision, EvaluationReport], Dict[Precision, float]]:
-    """Reports of all builds, which see each picture in turn.
-
-    Args:
-        segmenters: by precision; `REFERENCE` is among them.
-        pictures: labelled, with the classes of the builds.
-
-    Returns:
-        A report by precision, and by every other precision than `REFERENCE` the share of all
-        pixels, unlabelled ones included, that it labels as `REFERENCE` does.
-    """
-    names = pictures.classes.names
-    matrices = {
-        precision: ConfusionMatrix(len(names), pictures.classes.ignore_id)
-        for precision in segmenters
-    }
-    equal = {precision: 0 for precision in segmenters if precision != REFERENCE}
-    pixels = 0
-    for index in range(len(pictures)):
-        image, truth = pictures.load(index)
-        masks = {precision: labels_of(each, image) for precision, each in segmenters.items()}
-        for precision, mask in masks.items():
-            matrices[precision].add(truth, mask)
-        for precision in equal:
-            equal[precision] += int((masks[precision] == masks[REFERENCE]).sum())
-        pixels += truth.size
-    reports = {
-        precision: matrix.report(pictures.name, pictures.splits, names, len(pictures))
-        for precision, matrix in matrices.items()
-    }
-    return reports, {precision: count / pixels for precision, count in equal.items()}
