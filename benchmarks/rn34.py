@@ -28,8 +28,8 @@ from benchmarks.ratios import Measure, interleaved, show
 from runtime.backends import Slot, open_engine
 from runtime.builder.card import TrainingCard
 from runtime.builder.checkpoint import load_checkpoint, save_checkpoint
-from runtime.builder.engine.chain import build_from_request
-from runtime.builder.engine.order import BuildRequest
+from runtime.builder.engine.chain import build_engine
+from runtime.builder.engine.order import BuildRequest, order_from_request
 from runtime.builder.pruning.cut import pruned_from_plan
 from runtime.builder.pruning.planning import plan_from_checkpoint
 from runtime.builder.pruning.request import PruningRequest
@@ -103,12 +103,14 @@ def _engines(folder: Path, pictures: List[Path]) -> List[Path]:
     save_checkpoint(full, _untrained(), _card().model_dump(mode="json"))
     for engine, blocks in zip(engines, PRUNED.values()):
         checkpoint = _pruned(full, blocks) if blocks else full
-        build_from_request(
-            BuildRequest(
-                checkpoint=checkpoint,
-                precisions=("fp32", "int8"),
-                calibration=calibration,
-                out=engine,
+        build_engine(
+            order_from_request(
+                BuildRequest(
+                    checkpoint=checkpoint,
+                    precisions=("fp32", "int8"),
+                    calibration=calibration,
+                    out=engine,
+                )
             )
         )
     return engines

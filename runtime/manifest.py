@@ -91,6 +91,13 @@ class ClassesSpec(_Record):
     palette: List[Tuple[int, int, int]]
     ignore_id: int = 255
 
+    @classmethod
+    def of(cls, classes: Classes) -> ClassesSpec:
+        """The same as it is written down; see `to_classes`."""
+        return cls(
+            names=list(classes.names), palette=list(classes.palette), ignore_id=classes.ignore_id
+        )
+
     def to_classes(self) -> Classes:
         """The validated value that label maps carry."""
         return Classes(tuple(self.names), tuple(self.palette), self.ignore_id)

@@ -100,7 +100,6 @@ def provisional(order: BuildOrder, builds: Dict[Precision, Build]) -> EngineMani
     """A manifest good enough to open the engines with, for measuring them."""
     architecture = order.checkpoint.architecture
     cost = cost_of(architecture, order.input.height, order.input.width)
-    classes = order.classes
     return EngineManifest(
         name=order.recipe.name,
         model=ModelCard(
@@ -109,9 +108,7 @@ def provisional(order: BuildOrder, builds: Dict[Precision, Build]) -> EngineMani
             parameters=cost.parameters,
             macs=cost.macs,
         ),
-        classes=ClassesSpec(
-            names=list(classes.names), palette=list(classes.palette), ignore_id=classes.ignore_id
-        ),
+        classes=ClassesSpec.of(order.classes),
         input=order.input,
         output=_output(order),
         provenance=Provenance(

@@ -19,7 +19,7 @@ from runtime.builder.engine.blame import REPORT_NAME, blamed
 from runtime.builder.engine.build_state import BuildState, key_of
 from runtime.builder.engine.evidence import REFERENCE, AccuracyLost, require_accuracy
 from runtime.builder.engine.int8_plan import Int8Plan, Int8Planner, plain_options
-from runtime.builder.engine.order import BuildOrder, BuildRequest, order_from_request
+from runtime.builder.engine.order import BuildOrder
 from runtime.builder.engine.plans import build_plans
 from runtime.builder.engine.reporter import Reporter, Silence
 from runtime.builder.engine.trial import examined, trial_key, trial_parts
@@ -55,13 +55,6 @@ from runtime.whole_file import write_whole
 # A step whose code starts to give another result gets another number: nothing stale is kept.
 REVISIONS = {"export": 1, "calibrate": 1, "quantize": 1, "half": 1, "labels": 1, "examine": 1}
 CALIBRATION = "calibration"
-
-
-def build_from_request(
-    request: BuildRequest, reporter: Optional[Reporter] = None
-) -> EngineManifest:
-    """What `runtime build-engine` does; see `build_engine`."""
-    return build_engine(order_from_request(request), reporter)
 
 
 def build_engine(order: BuildOrder, reporter: Optional[Reporter] = None) -> EngineManifest:

@@ -114,13 +114,13 @@ def order_from_request(request: BuildRequest) -> BuildOrder:
     dataset = _dataset(recipe, out)
     precisions = request.precisions or recipe.precisions
     images: Tuple[Path, ...] = ()
-    if request.calibration_cache and "int8" not in precisions:
+    if "int8" in precisions:
+        images = calibration_pictures(recipe.calibration, dataset, out)
+    elif request.calibration_cache:
         raise InvalidConfig(
             "a calibration cache holds the ranges of an INT8 build, and none is ordered",
             "Add --int8",
         )
-    if "int8" in precisions:
-        images = calibration_pictures(recipe.calibration, dataset, out)
     exams = tuple(
         Exam(choice, dataset.of_splits(*choice.splits).named(choice.pictures))
         for choice in recipe.evaluation

@@ -36,7 +36,7 @@ class Silence:
 
 
 class ConsoleReporter:
-    """A line with a bar for each step, on stderr.
+    """A line with a bar for each step.
 
     Args:
         console: where to write.

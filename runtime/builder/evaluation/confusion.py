@@ -98,7 +98,11 @@ class ConfusionMatrix:
         return float(np.mean(present))
 
     def pixel_accuracy(self) -> float:
-        """Share of the labelled pixels that were predicted right; raises as `mean_iou` does."""
+        """Share of the labelled pixels that were predicted right.
+
+        Raises:
+            InvalidInput: nothing was counted.
+        """
         if not self.pixels:
             raise InvalidInput(
                 "no labelled pixel was compared", "Evaluate images that have labelled pixels"

@@ -64,7 +64,11 @@ def evaluate(predict: Predictor, pictures: SegmentationDataset) -> EvaluationRep
 
 
 def agreement(first: Predictor, second: Predictor, pictures: SegmentationDataset) -> float:
-    """Share of all pixels, unlabelled ones included, to which two predictors give one class."""
+    """Share of all pixels, unlabelled ones included, to which two predictors give one class.
+
+    Raises:
+        InvalidInput: a picture is broken.
+    """
     same = total = 0
     for index in range(len(pictures)):
         bgr = np.ascontiguousarray(pictures.load(index)[0][..., ::-1])

@@ -7,7 +7,7 @@ from typing import Dict, FrozenSet, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
-from runtime.builder.profile.places import DECODER_PARTS, ENCODER_PARTS, Place, PlaceOf
+from runtime.builder.profile.places import ENCODER_PARTS, Place, PlaceOf
 from runtime.builder.report.measure import Measure
 from runtime.errors import InvalidInput
 
@@ -48,10 +48,6 @@ class Profile:
         """Those that were seen on some level, in the order of execution."""
         seen = {place.part for place in self.parts if place.level is not None}
         return tuple(part for part in ENCODER_PARTS if part in seen)
-
-    def decoder_parts(self) -> Tuple[str, ...]:
-        """Those that were seen, in the order of execution."""
-        return tuple(part for part in DECODER_PARTS if Place(part) in self.parts)
 
     def level_ms(self, level: int) -> float:
         """The sum of a level's parts."""

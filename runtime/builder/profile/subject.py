@@ -87,7 +87,7 @@ def narrowed_blocks(pruned: Architecture, whole: Architecture) -> FrozenSet[str]
 
 
 def numbered(names: Sequence[str]) -> List[str]:
-    """Names that are all different: what lies in folders of one name gets the folder's name."""
+    """Names that are all different: the second of a name becomes `name (2)`, and so on."""
     seen: Dict[str, int] = {}
     result: List[str] = []
     for name in names:

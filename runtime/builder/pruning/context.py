@@ -125,7 +125,11 @@ class _Ear:
             self._counts[place] += 1
 
     def guidance(self, group: Group) -> np.ndarray:
-        """The mean over the group's norms, each of which weighs the same."""
+        """The mean over the group's norms, each of which weighs the same.
+
+        Raises:
+            InvalidInput: the network gave numbers that are not finite.
+        """
         means = [
             self._sums[place] / self._counts[place]
             for place in self._sums

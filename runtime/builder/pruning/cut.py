@@ -13,7 +13,6 @@ from typing import Dict, List, Mapping, Protocol, Tuple
 import torch
 from torch import Tensor
 
-from runtime.builder.checkpoint import Checkpoint
 from runtime.builder.pruning.dependencies import groups_of
 from runtime.builder.pruning.plan import PruningPlan
 from runtime.builder.pruning.planning import control_of
@@ -139,23 +138,12 @@ def pruned_from_plan(model: SwiftNet, plan: PruningPlan) -> SwiftNet:
     """The model without the channels that the plan removes: the same class, other widths.
 
     The model may hold other weights than those that the plan was made from, as when a ticket goes
-    back to early ones; `pruned_from_checkpoint` is for where it must not.
+    back to early ones; `ChannelCut.require_checkpoint` is for where it must not.
 
     Raises:
         InvalidInput: the plan is for another geometry.
     """
     return network_after(model, ChannelCut(plan))
-
-
-def pruned_from_checkpoint(checkpoint: Checkpoint, plan: PruningPlan) -> SwiftNet:
-    """The checkpoint's network, pruned by its own plan.
-
-    Raises:
-        InvalidInput: the plan was made for another checkpoint.
-    """
-    cut = ChannelCut(plan)
-    cut.require_checkpoint(checkpoint.sha256)
-    return network_after(checkpoint.model, cut)
 
 
 def require_checkpoint(what: str, expected: str, given: str) -> None:

@@ -40,8 +40,6 @@ def write_sensitivity_plot(found: PruningSensitivity, path: Path) -> None:
     # The lowest plot of a column may stand above an empty place, where shared axes hide its ticks.
     for axes in grid[max(0, len(names) - columns) : len(names)]:
         axes.tick_params(labelbottom=True)
-    for axes in grid[max(0, len(names) - columns) : len(names)]:
-        axes.tick_params(labelbottom=True)  # also where the row below is shorter
     most = max(p.miou for points in found.points.values() for p in points.values())
     ratios = sorted({float(ratio) for points in found.points.values() for ratio in points})
     grid[0].set_ylim(0, 100 * (max(most, found.whole_miou) + HEADROOM))

@@ -23,6 +23,7 @@ from runtime.builder.graph.inference import OnnxRunner
 from runtime.builder.graph.wiring import Wiring
 from runtime.builder.quantization.histogram import RULES, Histogram
 from runtime.builder.quantization.placement import EVERYTHING, placement_for
+from runtime.complaint import first_complaint
 from runtime.errors import BuildFailed, InvalidConfig, InvalidInput
 from runtime.manifest import InputSpec
 from runtime.preprocess.reference import network_input
@@ -190,9 +191,9 @@ def table_from_file(path: Path) -> RangeTable:
         BuildFailed: it is missing or is no range table.
     """
     try:
-        return RangeTable.model_validate_json(path.read_text(encoding="utf-8"))
+        return RangeTable.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error) if isinstance(error, OSError) else first_complaint(error)
         raise BuildFailed(
             f"{path} is not a range table: {reason}", "Delete it; the next build calibrates again"
         ) from error

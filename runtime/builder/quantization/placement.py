@@ -76,7 +76,11 @@ def placement_for(wiring: Wiring, options: QuantizationOptions) -> Placement:
 
 
 def quantized_convolutions(wiring: Wiring, options: QuantizationOptions) -> Set[str]:
-    """Every convolution but those a rule keeps in float."""
+    """Every convolution but those a rule keeps in float.
+
+    Raises:
+        InvalidConfig: `keep_float` names a convolution that the graph does not have.
+    """
     all_convolutions = wiring.of_type("Conv")
     names = {node.name for node in all_convolutions}
     known = names | {module_of(name) for name in names}

@@ -62,7 +62,11 @@ class StepStore:
         return None if done is None else done.outputs[source.file]
 
     def path(self, source: Source) -> Path:
-        """Where a file lies that is there already."""
+        """Where a file lies that is there already.
+
+        Raises:
+            BuildFailed: it is still to be made, and nobody can tell where.
+        """
         if isinstance(source, Given):
             return source.path
         step = self._steps[source.step]
@@ -72,7 +76,11 @@ class StepStore:
         return self.folder(step, key) / source.file
 
     def prepared(self, step: Step) -> Path:
-        """Makes the folder of a step whose inputs are there, and writes its job into it."""
+        """Makes the folder of a step whose inputs are there, and writes its job into it.
+
+        Raises:
+            BuildFailed: an input is still to be made.
+        """
         key = self.key(step)
         if key is None:
             raise BuildFailed(f"step {step.name} lacks an input", "Run the study to its end")

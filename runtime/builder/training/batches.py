@@ -27,7 +27,11 @@ ORDER, VIEW = 0, 1  # keep the two streams of random numbers apart
 
 
 def steps_per_epoch(pictures: int, batch: int) -> int:
-    """Full batches in an epoch; pictures left over have their turn in another epoch's order."""
+    """Full batches in an epoch; pictures left over have their turn in another epoch's order.
+
+    Raises:
+        InvalidInput: there are fewer pictures than a batch takes.
+    """
     if pictures < batch:
         raise InvalidInput(
             f"{pictures} training pictures do not fill a batch of {batch}",

@@ -93,7 +93,7 @@ def run_train(plan: TrainingPlan, folder: Path, options: TrainingOptions) -> Pat
         card = TrainingCard(
             dataset=learnt.name,
             pictures=len(learnt),
-            classes=_classes_spec(learnt),
+            classes=ClassesSpec.of(learnt.classes),
             input=spec,
             plan=plan.model_dump(mode="json", exclude=PATHS),
             initial_sha256=begun.sha256,
@@ -123,10 +123,3 @@ def _measure(held: SegmentationDataset, spec: InputSpec, device: torch.device) -
         return evaluate(ModelPredictor(model, spec, device), held)
 
     return measure
-
-
-def _classes_spec(dataset: SegmentationDataset) -> ClassesSpec:
-    classes = dataset.classes
-    return ClassesSpec(
-        names=list(classes.names), palette=list(classes.palette), ignore_id=classes.ignore_id
-    )

@@ -8,10 +8,11 @@ from typing import Iterator, List, Optional
 
 from runtime.builder.card import TrainingCard
 from runtime.builder.checkpoint import save_checkpoint
-from runtime.builder.engine.order import BuildRequest
-from runtime.builder.engine.reporter import Advance
+from runtime.builder.engine.chain import build_engine
+from runtime.builder.engine.order import BuildRequest, order_from_request
+from runtime.builder.engine.reporter import Advance, Reporter
 from runtime.builder.layouts import open_dataset
-from runtime.manifest import ClassesSpec
+from runtime.manifest import ClassesSpec, EngineManifest
 from runtime.repository import EngineFolder
 from tests.builder.networks import narrow, randomised, stretched
 
@@ -36,11 +37,10 @@ def checkpoint_in(
     folder: Path, dataset: Path, seed: int = 3, hold_out: Optional[str] = None
 ) -> Path:
     """A checkpoint that knows what it was trained on."""
-    classes = open_dataset(dataset).classes
     card = TrainingCard(
         dataset="brightness",
         pictures=3,
-        classes=ClassesSpec(names=list(classes.names), palette=list(classes.palette)),
+        classes=ClassesSpec.of(open_dataset(dataset).classes),
         input=stretched(64, 96),
         plan={"splits": ["train"], "hold_out": hold_out},
     )
@@ -48,6 +48,13 @@ def checkpoint_in(
     network = randomised(narrow(levels=1, output_stride=8), seed)
     save_checkpoint(path, network, card.model_dump(mode="json"))
     return path
+
+
+def build_from_request(
+    request: BuildRequest, reporter: Optional[Reporter] = None
+) -> EngineManifest:
+    """As the command does it."""
+    return build_engine(order_from_request(request), reporter)
 
 
 def request_in(home: Path, **changes: object) -> BuildRequest:

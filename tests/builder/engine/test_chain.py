@@ -15,7 +15,6 @@ from runtime.backends.trt_calibration_cache import ranges_from_cache
 from runtime.builder.dataset import read_image
 from runtime.builder.engine import chain
 from runtime.builder.engine.blame import REPORT_NAME
-from runtime.builder.engine.chain import build_from_request
 from runtime.builder.engine.evidence import labels_of
 from runtime.builder.engine.plan_choice import PlanChoice
 from runtime.builder.quantization.calibrate import table_from_file
@@ -27,7 +26,13 @@ from runtime.manifest import manifest_text
 from runtime.png import ids_from_png
 from runtime.repository import EngineFolder, choose_build
 from runtime.segmenter import Segmenter
-from tests.builder.engine.homes import Listener, checkpoint_in, engine_of, request_in
+from tests.builder.engine.homes import (
+    Listener,
+    build_from_request,
+    checkpoint_in,
+    engine_of,
+    request_in,
+)
 from tests.builder.networks import narrow, randomised, textured_dataset
 
 

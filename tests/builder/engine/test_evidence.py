@@ -34,10 +34,9 @@ class BrightnessSlot:
 
 
 def segmenter(slot: BrightnessSlot, pictures: SegmentationDataset) -> Segmenter:
-    classes = pictures.classes
     manifest = small_manifest().model_copy(
         update={
-            "classes": ClassesSpec(names=list(classes.names), palette=list(classes.palette)),
+            "classes": ClassesSpec.of(pictures.classes),
             "input": InputSpec(height=HEIGHT, width=WIDTH, mean=(0, 0, 0), std=(1, 1, 1)),
             "output": OutputSpec(height=HEIGHT, width=WIDTH),
         }

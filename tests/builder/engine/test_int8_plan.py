@@ -10,7 +10,6 @@ import numpy as np
 import onnx
 import pytest
 
-from runtime.builder.engine.chain import build_from_request
 from runtime.builder.engine.int8_sensitivity import (
     SensitivityRequest,
     run_quantization_sensitivity,
@@ -23,7 +22,13 @@ from runtime.builder.quantization.rules import RuleChoice
 from runtime.builder.quantization.sensitivity import SENSITIVITY_NAME, SensitivityReport, layers_of
 from runtime.errors import InvalidConfig
 from runtime.repository import FLOAT_MODEL, INT8_MODEL
-from tests.builder.engine.homes import Listener, checkpoint_in, engine_of, request_in
+from tests.builder.engine.homes import (
+    Listener,
+    build_from_request,
+    checkpoint_in,
+    engine_of,
+    request_in,
+)
 from tests.builder.networks import textured_dataset
 
 LAYERS = {"backbone.conv1", "backbone.layer1.0.conv1", "backbone.layer2.0.conv2", "logits.conv"}
