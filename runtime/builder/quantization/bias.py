@@ -22,11 +22,11 @@ import numpy as np
 import onnx
 
 from runtime.builder.graph.inference import OnnxRunner
-from runtime.builder.graph.shared_weights import INT8_LIMIT, SCALE_FLOOR
 from runtime.builder.graph.wiring import Wiring, attribute
 from runtime.builder.quantization.calibrate import tensors_of_pictures
 from runtime.builder.quantization.placement import QuantizationOptions, placement_for
 from runtime.builder.quantization.quantize import dequantized_weights
+from runtime.builder.quantization.shared_weights import INT8_LIMIT, SCALE_FLOOR
 from runtime.errors import BuildFailed
 from runtime.manifest import InputSpec
 

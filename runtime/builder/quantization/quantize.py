@@ -13,14 +13,14 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from runtime.builder.graph.shared_weights import (
+from runtime.builder.graph.wiring import Edge, Wiring, module_of
+from runtime.builder.quantization.placement import Placement, QuantizationOptions, placement_for
+from runtime.builder.quantization.shared_weights import (
     INT8_LIMIT,
     SCALE_FLOOR,
     QuantizedWeight,
     quantized_weights,
 )
-from runtime.builder.graph.wiring import Edge, Wiring, module_of
-from runtime.builder.quantization.placement import Placement, QuantizationOptions, placement_for
 from runtime.errors import BuildFailed
 
 _WEIGHT = 1

@@ -5,7 +5,11 @@ from typing import Dict, List
 import numpy as np
 import pytest
 
-from runtime.builder.graph.shared_weights import SCALE_FLOOR, QuantizedWeight, quantized_weights
+from runtime.builder.quantization.shared_weights import (
+    SCALE_FLOOR,
+    QuantizedWeight,
+    quantized_weights,
+)
 
 
 def weight(seed: int = 0, channels: int = 6) -> np.ndarray:
