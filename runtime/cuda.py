@@ -9,6 +9,7 @@ that sticks, after which CUDA answers nothing until the process ends.
 from __future__ import annotations
 
 import threading
+import traceback
 from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import Any, Dict, Final, Iterator, List, Optional, Set, Tuple, Type, TypeVar, Union
@@ -16,6 +17,7 @@ from typing import Any, Dict, Final, Iterator, List, Optional, Set, Tuple, Type,
 import numpy as np
 
 from runtime import cuda_api
+from runtime.cuda_context import PrimaryContext
 from runtime.cuda_faults import CallFailed, DeviceLost, DeviceMemoryFull, WrongThread
 from runtime.cuda_streams import Event, Stream, Window
 from runtime.errors import EngineFailed, EngineRefused, RuntimeFault
@@ -51,7 +53,7 @@ class CudaDevice:
         self._ordinal = ordinal
         self._driver: Any = None
         self._threads: Set[int] = set()
-        self._context: Optional[cuda_api.Context] = None
+        self._context: Optional[PrimaryContext] = None
         self._things = ExitStack()
         self._allocations: Dict[int, Any] = {}
         self._handed: List[Union[Stream, Event]] = []
@@ -73,8 +75,7 @@ class CudaDevice:
             self.compute_capability = (major, minor)
             self.integrated = bool(device.get_attribute(driver.device_attribute.INTEGRATED))
             code = code_for((major, minor))
-            context = device.retain_primary_context()
-            context.push()
+            context = PrimaryContext(driver, device)
         except driver.Error as error:
             raise EngineRefused(
                 f"CUDA does not start on GPU {self._ordinal}: {error}",
@@ -83,7 +84,8 @@ class CudaDevice:
             ) from error
         self._context = context
         self._threads.add(threading.get_ident())
-        self._things.callback(self._let_go, context)
+        self._things.callback(context.release)
+        self._things.callback(self._leave, context)
         try:
             with self.calling(f"load {code.name}"):
                 self._module = driver.module_from_buffer(code.content)
@@ -113,12 +115,10 @@ class CudaDevice:
             self._threads.clear()
             self._context = None
 
-    def _let_go(self, context: cuda_api.Context) -> None:
-        # pycuda ends the process when a thread ends with a context pushed.
-        with self._quiet_if_lost():
-            context.pop()
-        with self._quiet_if_lost():
-            context.detach()
+    def _leave(self, context: PrimaryContext) -> None:
+        quiet = suppress(self._driver.Error)
+        with quiet if self.lost else self.calling("let go of its context"):
+            context.leave()
 
     @contextmanager
     def visit(self) -> Iterator[None]:
@@ -134,7 +134,7 @@ class CudaDevice:
         if context is None:
             raise _closed()
         try:
-            context.push()
+            context.enter()
         except self._driver.Error as error:
             raise EngineRefused(
                 f"CUDA gives GPU {self._ordinal} to no second thread: {error}",
@@ -144,9 +144,10 @@ class CudaDevice:
         try:
             yield
         finally:
-            self._threads.remove(threading.get_ident())
-            with self._quiet_if_lost():
-                context.pop()
+            try:
+                self._leave(context)
+            finally:
+                self._threads.remove(threading.get_ident())
 
     @contextmanager
     def calling(self, what: str) -> Iterator[Any]:
@@ -169,6 +170,8 @@ class CudaDevice:
                 "Stop the desktop and other programs that use the GPU, or serve a smaller engine",
             ) from error
         except self._driver.Error as error:
+            # Whoever keeps the error would keep, in pycuda's frames, its stream and its kernel.
+            traceback.clear_frames(error.__traceback__)
             if self._answers():
                 raise CallFailed(
                     f"CUDA could not {what}: {error}", "Try again; if it stays, report it"
@@ -204,11 +207,6 @@ class CudaDevice:
                 f"thread {threading.current_thread().name!r} called a GPU of another thread",
                 "Hand the work to the device's own thread, see `backends.device_thread`",
             )
-
-    @contextmanager
-    def _quiet_if_lost(self) -> Iterator[None]:
-        with suppress(*([self._driver.Error] if self.lost else [])):
-            yield
 
     @property
     def free_memory(self) -> int:
@@ -276,19 +274,21 @@ class CudaDevice:
                 self._free(window.address)
 
     def _free(self, address: int) -> None:
-        with self._quiet_if_lost():
-            self._allocations.pop(address).free()
+        # pycuda prints what CUDA says against this, and goes on.
+        self._allocations.pop(address).free()
 
     def launch(self, launch: Launch, stream: Stream) -> None:
         """Queues a kernel."""
         with self.calling(f"launch {launch.kernel}"):
-            function = self._functions.get(launch.kernel)
-            if function is None:
-                function = self._functions[launch.kernel] = self._module.get_function(launch.kernel)
-                function.prepare([f"{len(launch.parameters)}s"])
-            function.prepared_async_call(
+            self._function(launch).prepared_async_call(
                 launch.grid, launch.block, stream.handle, launch.parameters
             )
+
+    def _function(self, launch: Launch) -> cuda_api.Function:
+        if launch.kernel not in self._functions:
+            function = self._module.get_function(launch.kernel)
+            self._functions[launch.kernel] = function.prepare([f"{len(launch.parameters)}s"])
+        return self._functions[launch.kernel]
 
     def fill(self, address: int, word: int, words: int, stream: Stream) -> None:
         """Queues the setting of `words` words of 32 bits to one value."""

@@ -7,6 +7,7 @@ without a current context, on the default stream, or with freed memory is an err
 
 from __future__ import annotations
 
+import sys
 import threading
 from enum import IntEnum
 from typing import Any, Dict, List, Optional, Tuple
@@ -15,7 +16,14 @@ import numpy as np
 
 from runtime.kernels.binaries import code_for
 from runtime.kernels.launch import Launch
-from tests.fake_cuda_streams import Error, FakeEvent, FakeStream, LogicError
+from tests.fake_cuda_contexts import FakeContext, FakeCurrentContext
+from tests.fake_cuda_streams import (
+    Error,
+    FakeEvent,
+    FakeStream,
+    LogicError,
+    RuntimeError,  # noqa: A004 - pycuda's own name
+)
 from tests.kernels.host import HostMachine
 
 GARBAGE = 0xA5
@@ -36,15 +44,16 @@ class Flag(IntEnum):
 
 
 class FakeAllocation:
-    """Memory that CUDA gave out; garbage until written."""
+    """Memory that CUDA gave out, of the device or the host; garbage until written."""
 
-    def __init__(self, driver: FakeDriver, size: int) -> None:
-        driver.check("cuMemAlloc")
-        if driver.taken + size > driver.capacity:
+    def __init__(self, driver: FakeDriver, size: int, host: bool = False) -> None:
+        driver.check("cuMemHostAlloc" if host else "cuMemAlloc")
+        self.driver, self.on_device = driver, driver.integrated or not host
+        if self.on_device and driver.taken + size > driver.capacity:
             raise MemoryError("cuMemAlloc failed: out of memory")
-        self.driver = driver
         self.content = np.full(size, GARBAGE, np.uint8)
         self.address = int(self.content.ctypes.data)
+        self.freed = False
         driver.allocations[self.address] = self
 
     def __int__(self) -> int:
@@ -56,35 +65,20 @@ class FakeAllocation:
         return self.address
 
     def free(self) -> None:
-        self.driver.check("cuMemFree")
-        del self.driver.allocations[self.address]
+        """Ends it; what CUDA says against that is printed by pycuda, not raised."""
+        if self.freed:
+            raise LogicError("device_allocation::free failed: invalid resource handle")
+        self.freed = True
+        try:
+            self.driver.check("cuMemFree")
+        except LogicError as error:
+            print(f"PyCUDA WARNING: a clean-up operation failed: {error}", file=sys.stderr)  # noqa: T201
+        else:
+            del self.driver.allocations[self.address]
 
     @property
     def __array_interface__(self) -> Dict[str, Any]:
         return dict(self.content.__array_interface__)
-
-
-class FakeContext:
-    """A primary context; `pop` and `synchronize` are of the current one, as pycuda has them."""
-
-    def __init__(self, driver: FakeDriver) -> None:
-        self.driver = driver
-
-    def push(self) -> None:
-        self.driver.pushed.append(threading.get_ident())
-
-    def pop(self) -> None:
-        assert threading.get_ident() in self.driver.pushed, "popped by another thread"
-        self.driver.pushed.remove(threading.get_ident())
-
-    def detach(self) -> None:
-        self.driver.retained -= 1
-
-    def synchronize(self) -> None:
-        self.driver.check("cuCtxSynchronize")
-        for stream in self.driver.streams.values():
-            stream.run_until(lambda: False)
-        self.driver.check("cuCtxSynchronize")
 
 
 class FakeDevice:
@@ -107,8 +101,7 @@ class FakeDevice:
         return int(self.driver.integrated)
 
     def retain_primary_context(self) -> FakeContext:
-        self.driver.retained += 1
-        return self.driver.Context
+        return FakeContext(self.driver)
 
 
 class FakeFunction:
@@ -130,7 +123,7 @@ class FakeFunction:
         (parameters,) = args
         assert len(parameters) == self.size, "prepared for other arguments"
         launch = Launch(self.name, grid, block, parameters)
-        self.driver.own(stream).put(lambda: self.driver.host.run(launch))
+        self.driver.own(stream).put(lambda: self.driver.compute(launch))
         self.driver.launched.append(self.name)
 
 
@@ -152,9 +145,16 @@ class FakeDriver:
         host: runs the kernels.
         integrated: whether the GPU shares the host's memory.
         capacity: bytes of its memory.
+
+    Attributes:
+        exclusive: whether a context can be current in one thread only.
+        forgotten: kernels whose names begin so are launched and do nothing.
+        refuse: part of the name of a call that is refused, once.
+        broken: the error that all calls answer with.
     """
 
-    Error, MemoryError, LogicError = Error, MemoryError, LogicError
+    Error, LogicError = Error, LogicError
+    MemoryError, RuntimeError = MemoryError, RuntimeError
     host_alloc_flags = event_flags = device_attribute = Flag
 
     def __init__(
@@ -162,20 +162,31 @@ class FakeDriver:
     ) -> None:
         self.host, self.integrated, self.capacity = host, integrated, capacity
         self.capability = (7, 2) if integrated else (9, 0)
-        self.initialised = self.absent = False
+        self.initialised = self.absent = self.exclusive = False
+        self.forgotten: Optional[str] = None
         self.broken: Optional[str] = None
         self.refuse: Optional[str] = None
         self.retained = 0
         self.clock = 0.0
         self.working = threading.RLock()
-        self.pushed: List[int] = []
+        # pycuda's own, of all threads.
+        self.stacks: List[Tuple[threading.Thread, FakeContext]] = []
         self.launched: List[str] = []
         self.streams: Dict[int, FakeStream] = {}
         self.allocations: Dict[int, FakeAllocation] = {}
-        self.Context = FakeContext(self)
+        self.Context = FakeCurrentContext(self)
 
     def init(self) -> None:
         self.initialised = True
+
+    @property
+    def pushed(self) -> List[int]:
+        """The threads of all contexts that are pushed."""
+        return [int(thread.ident or 0) for thread, _ in self.stacks]
+
+    def stack(self) -> List[Tuple[threading.Thread, FakeContext]]:
+        """What is pushed in this thread."""
+        return [held for held in self.stacks if held[0] is threading.current_thread()]
 
     def check(self, call: str) -> None:
         """What CUDA asks of every call."""
@@ -187,13 +198,17 @@ class FakeDriver:
             self.refuse = None
             raise LogicError(f"{call} failed: invalid argument")
 
+    def compute(self, launch: Launch) -> None:
+        if self.forgotten is None or not launch.kernel.startswith(self.forgotten):
+            self.host.run(launch)
+
     def own(self, stream: Optional[FakeStream]) -> FakeStream:
         assert isinstance(stream, FakeStream), "work on the default stream"
         return stream
 
     @property
     def taken(self) -> int:
-        return sum(held.content.size for held in self.allocations.values())
+        return sum(held.content.size for held in self.allocations.values() if held.on_device)
 
     def mem_get_info(self) -> Tuple[int, int]:
         self.check("cuMemGetInfo")
@@ -216,7 +231,7 @@ class FakeDriver:
     ) -> np.ndarray:
         assert dtype is np.uint8
         assert mem_flags in (0, Flag.DEVICEMAP)
-        return np.asarray(FakeAllocation(self, shape))
+        return np.asarray(FakeAllocation(self, shape, host=True))
 
     def module_from_buffer(self, buffer: bytes) -> FakeModule:
         self.check("cuModuleLoadDataEx")

@@ -13,6 +13,10 @@ class LogicError(Error):
     """A call that CUDA refuses, or answers with an error that sticks."""
 
 
+class RuntimeError(Error):  # noqa: A001 - pycuda's own name
+    """What does not follow from a mistake of the caller."""
+
+
 class Mark:
     """One recording of an event."""
 
@@ -83,8 +87,8 @@ class FakeEvent:
 
     def time_till(self, later: FakeEvent) -> float:
         self.driver.check("cuEventElapsedTime")
-        if self.mark is None or later.mark is None or None in (self.mark.at, later.mark.at):
-            raise LogicError("cuEventElapsedTime failed: device not ready")
-        assert self.mark.at is not None
-        assert later.mark.at is not None
+        if self.mark is None or later.mark is None:
+            raise LogicError("cuEventElapsedTime failed: invalid resource handle")
+        if self.mark.at is None or later.mark.at is None:
+            raise RuntimeError("cuEventElapsedTime failed: device not ready")
         return later.mark.at - self.mark.at

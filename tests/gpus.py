@@ -20,7 +20,7 @@ KINDS: Dict[str, MakeGpu] = {"stand-in": FakeDriver, "pycuda": StubGpu}
 GPUS = ["stand-in", pytest.param("pycuda", marks=pytest.mark.pycuda)]
 
 
-def gpu(kind: str, host: HostMachine, integrated: bool = False) -> Any:
+def new_gpu(kind: str, host: HostMachine, integrated: bool = False) -> Any:
     """A new GPU of a kind: what `runtime.cuda.CudaDevice` takes as `pycuda.driver`."""
     return KINDS[kind](host, integrated)
 

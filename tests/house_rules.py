@@ -37,7 +37,7 @@ LAYERS: Tuple[Tuple[str, ...], ...] = (
     # Pictures and masks as bytes, artefacts on disk, numbers about the process and the device.
     (
         *("repository", "inspection", "metrics", "jetson", "kernels"),
-        *("cuda_api", "cuda_faults", "cuda_streams", "cuda"),
+        *("cuda_api", "cuda_context", "cuda_faults", "cuda_streams", "cuda"),
     ),
     ("picture_header", "png", "codec", "nv12", "masks", "formats", "result"),
     # What can be swapped, and the core that puts it together.

@@ -15,7 +15,7 @@ from runtime.cuda_api import pycuda_driver
 from runtime.cuda_faults import CallFailed, DeviceLost, DeviceMemoryFull, WrongThread
 from runtime.errors import EngineFailed, EngineRefused
 from tests.fake_cuda import ILLEGAL
-from tests.gpus import GPUS, gpu, left_behind
+from tests.gpus import GPUS, left_behind, new_gpu
 from tests.kernels.conftest import host
 from tests.kernels.host import HostMachine
 
@@ -31,7 +31,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def driver(kind: str, host: HostMachine) -> Iterator[Any]:
     """A discrete GPU, of which everything is given back."""
-    driver = gpu(kind, host)
+    driver = new_gpu(kind, host)
     yield driver
     assert left_behind(driver) == {}
 
@@ -111,7 +111,7 @@ def test_nothing_works_outside_the_block(driver: Any) -> None:
 def test_windows_are_mapped_where_memory_is_shared_and_staged_elsewhere(
     kind: str, host: HostMachine, integrated: bool
 ) -> None:
-    driver = gpu(kind, host, integrated)
+    driver = new_gpu(kind, host, integrated)
     with CudaDevice(driver) as device:
         window, stream = device.window(8), device.stream()
         assert window.staged is not integrated

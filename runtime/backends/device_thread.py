@@ -66,7 +66,11 @@ class DeviceThread:
             EngineRefused: there is no GPU that can be used.
         """
         self._queueing.start()
-        self._opened.result()
+        try:
+            self._opened.result()
+        except BaseException:
+            self._queueing.join(CLOSING_SECONDS)
+            raise
         self._closed = False
         return self
 

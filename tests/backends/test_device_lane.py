@@ -1,4 +1,4 @@
-"""Frames taken over the stand-in for a GPU: exact masks, in order, never another frame's."""
+"""Frames taken over a GPU that is not there: exact masks, in order, never another frame's."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from runtime.worker import Worker
 from runtime.yuv import YuvCoding
 from tests.backends.fake_execution import Behaviour, FakeExecution, logits_of
 from tests.backends.test_tensorrt import MANIFEST, driver, plan, plan_build
-from tests.fake_cuda import ILLEGAL, FakeDriver
+from tests.fake_cuda import ILLEGAL
+from tests.gpus import GPUS, left_behind, new_gpu
 from tests.kernels.conftest import host
 from tests.kernels.host import HostMachine
 from tests.workers import Counted
@@ -37,9 +38,16 @@ pytestmark = pytest.mark.gxx
 SIZES = [(32, 64), (48, 192), (96, 24), (31, 77)]
 
 
+@pytest.fixture(params=GPUS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(params=[False, True], ids=["discrete", "integrated"])
-def gpu(request: pytest.FixtureRequest, host: HostMachine) -> FakeDriver:
-    return FakeDriver(host, integrated=request.param)
+def gpu(request: pytest.FixtureRequest, kind: str, host: HostMachine) -> Iterator[Any]:
+    gpu = new_gpu(kind, host, integrated=request.param)
+    yield gpu
+    assert gpu.broken or left_behind(gpu) == {}
 
 
 @pytest.fixture
@@ -205,28 +213,20 @@ def forgotten(name: str) -> Callable[..., None]:
     ],
 )
 def test_a_step_that_never_ran_is_found_out(
-    host: HostMachine, plan: Path, call: str, told: str, monkeypatch: pytest.MonkeyPatch
+    kind: str, host: HostMachine, plan: Path, call: str, told: str
 ) -> None:
-    gpu: Any = FakeDriver(host)
+    gpu = new_gpu(kind, host)
     trt: Any = FakeExecution(gpu, MANIFEST)
     with TensorRtEngine(MANIFEST, plan_build(), plan).on(trt, gpu) as engine:
         engine.lanes[0].label(frame(1), Wanted("model"))
-        monkeypatch.setattr(gpu, call, forgotten(call))
+        setattr(gpu, call, forgotten(call))
         with pytest.raises(EngineFailed, match=told):
             engine.lanes[0].label(frame(2), Wanted("model"))
 
 
-def test_labels_that_were_never_written_are_not_returned(
-    engine: TensorRtEngine, gpu: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = gpu.host.run
-
-    def without_labels(launch: Any) -> None:
-        if not launch.kernel.startswith("labels"):
-            run(launch)
-
+def test_labels_that_were_never_written_are_not_returned(engine: TensorRtEngine, gpu: Any) -> None:
     engine.lanes[0].label(frame(1), Wanted("model"))
-    monkeypatch.setattr(gpu.host, "run", without_labels)
+    gpu.forgotten = "labels"
     with pytest.raises(EngineFailed, match="0 pixels were labelled"):
         engine.lanes[0].label(frame(2), Wanted("model"))
 
@@ -239,8 +239,8 @@ def test_logits_that_are_no_numbers_give_no_mask(
         engine.lanes[0].label(frame(1), Wanted("model"))
 
 
-def test_a_lost_gpu_fails_every_lane(host: HostMachine, plan: Path) -> None:
-    gpu: Any = FakeDriver(host)
+def test_a_lost_gpu_fails_every_lane(kind: str, host: HostMachine, plan: Path) -> None:
+    gpu = new_gpu(kind, host)
     trt: Any = FakeExecution(gpu, MANIFEST)
     with TensorRtEngine(MANIFEST, plan_build(), plan).on(trt, gpu) as engine:
         gpu.broken = ILLEGAL
@@ -249,8 +249,10 @@ def test_a_lost_gpu_fails_every_lane(host: HostMachine, plan: Path) -> None:
                 lane.label(frame(1), Wanted("model"))
 
 
-def test_a_lost_gpu_makes_the_daemon_s_worker_fail(host: HostMachine, plan: Path) -> None:
-    gpu: Any = FakeDriver(host)
+def test_a_lost_gpu_makes_the_daemon_s_worker_fail(
+    kind: str, host: HostMachine, plan: Path
+) -> None:
+    gpu = new_gpu(kind, host)
     counted = Counted()
     faults: List[EngineFailed] = []
     trt: Any = FakeExecution(gpu, MANIFEST)

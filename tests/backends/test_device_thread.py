@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, List
+from typing import Any, Iterator, List
 
 import pytest
 
 from runtime.backends.device_thread import DEPTH, DeviceThread
 from runtime.cuda import CudaDevice
 from runtime.errors import EngineFailed, EngineRefused
-from tests.fake_cuda import FakeDriver
+from tests.gpus import GPUS, left_behind, new_gpu
 from tests.kernels.conftest import host
 from tests.kernels.host import HostMachine
 
@@ -19,9 +19,11 @@ __all__ = ["host"]
 pytestmark = pytest.mark.gxx
 
 
-@pytest.fixture
-def driver(host: HostMachine) -> Any:
-    return FakeDriver(host)
+@pytest.fixture(params=GPUS)
+def driver(request: pytest.FixtureRequest, host: HostMachine) -> Iterator[Any]:
+    driver = new_gpu(request.param, host)
+    yield driver
+    assert left_behind(driver) == {}
 
 
 def device_threads() -> List[str]:
@@ -96,14 +98,6 @@ def test_both_threads_end_with_the_block(driver: Any) -> None:
 
 
 def test_a_gpu_that_only_one_thread_can_have_is_refused(driver: Any) -> None:
-    push = driver.Context.push
-
-    def once() -> None:
-        if driver.pushed:
-            raise driver.LogicError("cuCtxPushCurrent failed: invalid device context")
-        push()
-
-    driver.Context.push = once
+    driver.exclusive = True
     with pytest.raises(EngineRefused, match="second thread"), DeviceThread(CudaDevice(driver)):
         pass
-    assert driver.retained == 0

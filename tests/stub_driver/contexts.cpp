@@ -31,6 +31,7 @@ CUresult cuGetErrorString(CUresult error, const char** text) {
         {CUDA_ERROR_INVALID_DEVICE, "invalid device ordinal"},
         {CUDA_ERROR_INVALID_IMAGE, "device kernel image is invalid"},
         {CUDA_ERROR_INVALID_CONTEXT, "invalid device context"},
+        {CUDA_ERROR_CONTEXT_ALREADY_IN_USE, "exclusive-thread device already in use by a different thread"},
         {CUDA_ERROR_NO_BINARY_FOR_GPU, "no kernel image is available for execution on the device"},
         {CUDA_ERROR_INVALID_HANDLE, "invalid resource handle"},
         {CUDA_ERROR_NOT_FOUND, "named symbol not found"},
@@ -91,6 +92,9 @@ CUresult cuDevicePrimaryCtxRelease(CUdevice) {
 CUresult cuCtxPushCurrent(CUcontext context) {
     std::lock_guard<std::mutex> hold(device().state);
     if (context != PRIMARY) return CUDA_ERROR_INVALID_CONTEXT;
+    for (const auto& stack : device().pushed) {
+        if (device().exclusive && stack.second) return CUDA_ERROR_CONTEXT_ALREADY_IN_USE;
+    }
     ++device().pushed[pthread_self()];
     return CUDA_SUCCESS;
 }

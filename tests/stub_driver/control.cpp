@@ -20,6 +20,8 @@ void stub_reset(int integrated, int major, int minor, std::size_t capacity) {
     device().capacity = capacity;
     device().broken = CUDA_SUCCESS;
     device().refused.clear();
+    device().forgotten.clear();
+    device().exclusive = false;
     device().overruns = device().on_default_stream = device().retained = 0;
     device().pushed.clear();
     device().blocks.clear();
@@ -65,7 +67,15 @@ void stub_refuse(const char* part_of_call) {
     device().refused = part_of_call;
 }
 
-int stub_started() { return device().started; }
+void stub_exclusive(int exclusive) {
+    Locked hold(device().state);
+    device().exclusive = exclusive;
+}
+
+void stub_forget(const char* first_letters_of_kernels) {
+    Locked hold(device().state);
+    device().forgotten = first_letters_of_kernels;
+}
 
 // The error that the calling thread would get from a call of this name.
 int stub_answer(const char* call) {

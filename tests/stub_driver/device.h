@@ -73,9 +73,12 @@ struct Device {
     bool integrated = false;
     int major = 9, minor = 0;
     std::size_t capacity = 0;
-    // An error that sticks, and part of the name of a call to refuse once.
+    // An error that sticks; part of the name of a call to refuse once.
     CUresult broken = CUDA_SUCCESS;
     std::string refused;
+    // Whether a context can be current in one thread only, and the kernels that do nothing.
+    bool exclusive = false;
+    std::string forgotten;
     // Counts once a margin was written into.
     int overruns = 0;
     int on_default_stream = 0;

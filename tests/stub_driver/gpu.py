@@ -84,7 +84,16 @@ class StubGpu:
     def _refuse(self, part_of_call: str) -> None:
         self.stub.stub_refuse(part_of_call.encode())
 
+    def _forget(self, first_letters: str) -> None:
+        self.stub.stub_forget(first_letters.encode())
+
+    def _set_exclusive(self, exclusive: bool) -> None:
+        self.stub.stub_exclusive(exclusive)
+
+    # As of `FakeDriver`.
     refuse = property(fset=_refuse)
+    forgotten = property(fset=_forget)
+    exclusive = property(fset=_set_exclusive)
 
     @property
     def pushed(self) -> List[int]:
