@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from runtime.builder.evaluation.confusion import EvaluationReport
+from runtime.builder.figure import new_figure, save
+from runtime.whole_file import write_whole
 
 REPORT_NAME = "report.json"
 CONFUSION_NAME = "confusion.png"
@@ -18,8 +18,7 @@ READABLE_NUMBERS = 24
 
 def write_report(report: EvaluationReport, folder: Path) -> None:
     """Writes a report as JSON, and its confusion matrix as a picture, into an existing folder."""
-    text = report.model_dump_json(indent=2) + "\n"
-    (folder / REPORT_NAME).write_text(text, encoding="utf-8")
+    write_whole(folder / REPORT_NAME, (report.model_dump_json(indent=2) + "\n").encode())
     write_confusion(report, folder / CONFUSION_NAME)
 
 
@@ -34,9 +33,7 @@ def write_confusion(report: EvaluationReport, path: Path) -> None:
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     names = list(report.iou)
     side = max(6.0, 0.42 * len(names) + 2.5)
-    # A figure of its own, not pyplot, whose global state would outlive this call.
-    figure = Figure(figsize=(side, side), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(side, side)
     axes = figure.add_subplot()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(names)), names, rotation=90)
@@ -50,7 +47,7 @@ def write_confusion(report: EvaluationReport, path: Path) -> None:
             share = shares[row, column]
             shade = "white" if share > 0.5 else "black"
             axes.text(column, row, f"{share:.0%}", ha="center", va="center", color=shade, size=7)
-    figure.savefig(path, format="png")
+    save(figure, path)
 
 
 def _with_iou(report: EvaluationReport, name: str) -> str:

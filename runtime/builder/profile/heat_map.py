@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
+from runtime.builder.figure import new_figure, save
 from runtime.builder.profile.places import Place
 from runtime.builder.profile.profile import Profile
-from runtime.builder.report.drawing import new_figure, save
 
 DARK = 0.55  # of the scale: where black letters are no longer readable
 MOST_RATIO = 4.0

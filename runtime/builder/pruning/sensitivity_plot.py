@@ -8,8 +8,8 @@ from typing import Dict
 
 from matplotlib.axes import Axes
 
+from runtime.builder.figure import COLOURS, new_figure, save
 from runtime.builder.pruning.sensitivity import Point, PruningSensitivity, ascending
-from runtime.builder.report.drawing import COLOURS, new_figure, save
 
 COLUMNS = 6
 WIDTH, HEIGHT = 2.1, 1.75  # inches of a small plot

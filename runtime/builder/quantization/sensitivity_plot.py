@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from runtime.builder.figure import new_figure, save
 from runtime.builder.quantization.sensitivity import SensitivityReport
-from runtime.whole_file import whole_file
 
 WORST = 3
 _PLAIN, _MARKED = "#4c78a8", "#d1495b"
@@ -32,9 +30,7 @@ def write_sensitivity_plot(report: SensitivityReport, path: Path) -> None:
     together = report.all_quantized
     whole = 0.0 if together is None else together.sqnr_db
     gains = [report.left_out[layer].sqnr_db - whole for layer in layers]
-    # A figure of its own, not pyplot, whose global state would outlive this call.
-    figure = Figure(figsize=(10, 0.24 * len(layers) + 1.4), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(10, 0.24 * len(layers) + 1.4)
     alone, left_out = figure.subplots(1, 2, sharey=True)
     rows = range(len(layers))
     alone.barh(rows, noise, color=colours)
@@ -51,5 +47,4 @@ def write_sensitivity_plot(report: SensitivityReport, path: Path) -> None:
         axes.set_axisbelow(True)
         # Small shares have long labels, which must not run into each other.
         axes.xaxis.set_major_locator(MaxNLocator(4))
-    with whole_file(path) as file:
-        figure.savefig(file, format="png")
+    save(figure, path)

@@ -7,6 +7,7 @@ from typing import List, Tuple
 
 from matplotlib.axes import Axes
 
+from runtime.builder.figure import new_figure, save
 from runtime.builder.report.drawing import (
     EDGE,
     GREY,
@@ -15,8 +16,6 @@ from runtime.builder.report.drawing import (
     face_of,
     halo,
     marker_of,
-    new_figure,
-    save,
     tidy,
 )
 from runtime.builder.report.variants import Study, Variant, miou_of

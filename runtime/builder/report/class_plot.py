@@ -8,7 +8,7 @@ from typing import List, Optional, Tuple
 
 import numpy as np
 
-from runtime.builder.report.drawing import new_figure, save
+from runtime.builder.figure import new_figure, save
 from runtime.builder.report.measure import Measure
 from runtime.builder.report.variants import Study
 from runtime.manifest import Precision

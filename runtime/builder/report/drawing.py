@@ -1,26 +1,22 @@
-"""What all plots of a report share: colours that everybody can tell apart, marks, files."""
+"""What all plots of a report share: what colours, marks and fillings stand for."""
 
 from __future__ import annotations
 
 from itertools import cycle
-from pathlib import Path
 from typing import Dict, List, Optional
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 
+from runtime.builder.figure import COLOURS
 from runtime.builder.report.variants import Study, Variant
 from runtime.manifest import Precision
 
-DPI = 110
 MARK, EDGE = 8.0, 1.4  # points
-# Okabe and Ito's palette, without the yellow that vanishes on white; whole networks are grey.
+# Whole networks are grey, pruned ones of the colours.
 WHOLE_COLOURS = ("#000000", "#8c8c8c", "#5a4632")
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS: Dict[Optional[str], str] = {
     None: "o",
     "LTH": "^",
@@ -37,19 +33,6 @@ GREY = "#666666"
 def halo() -> List[AbstractPathEffect]:
     """Keeps letters readable where a line passes behind them."""
     return [withStroke(linewidth=2.5, foreground="white")]
-
-
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of this many inches."""
-    # A figure of its own, not pyplot, whose global state would outlive this call.
-    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Writes a PNG without a date, so that equal plots are equal files."""
-    figure.savefig(path, format="png", metadata={"Software": None})
 
 
 def colours_of(study: Study) -> Dict[str, str]:

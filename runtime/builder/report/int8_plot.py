@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runtime.builder.report.drawing import COLOURS, GREY, MARK, new_figure, save, tidy
+from runtime.builder.figure import COLOURS, new_figure, save
+from runtime.builder.report.drawing import GREY, MARK, tidy
 from runtime.builder.report.variants import Study
 
 APART = 0.26  # between judged sets, in models

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from typing_extensions import Literal
 
+from runtime.builder.figure import new_figure, save
 from runtime.builder.report.drawing import (
     EDGE,
     GREY,
@@ -17,8 +18,6 @@ from runtime.builder.report.drawing import (
     face_of,
     keys_of,
     marker_of,
-    new_figure,
-    save,
     tidy,
 )
 from runtime.builder.report.pareto import Candidate, by_macs, by_time, pareto_front

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from runtime.builder.figure import COLOURS
 from runtime.builder.report.class_plot import MOST_CLASSES, class_changes, write_class_plot
-from runtime.builder.report.drawing import COLOURS, WHOLE_COLOURS, colours_of, face_of, marker_of
+from runtime.builder.report.drawing import WHOLE_COLOURS, colours_of, face_of, marker_of
 from runtime.builder.report.pareto_plots import write_macs_plot, write_time_plot
 from runtime.builder.report.pictures import pictures_of
 from runtime.builder.report.variants import Study
