@@ -23,7 +23,7 @@ from runtime.builder.study.step import Given, decided
 from runtime.builder.swiftnet import Architecture, SwiftNet
 from runtime.builder.training.batches import steps_per_epoch
 from runtime.builder.training.plan import (
-    PATHS,
+    PATH_FIELDS,
     NetworkPlan,
     TrainingPlan,
     input_spec,
@@ -110,7 +110,7 @@ class PreparedStudy:
         models = [
             [
                 model.name,
-                decided(model.plan, PATHS) if model.plan else None,
+                decided(model.plan, PATH_FIELDS) if model.plan else None,
                 model.checkpoint.sha256 if model.checkpoint else None,
                 model.early.sha256 if model.early else None,
             ]

@@ -16,7 +16,7 @@ from runtime.builder.study.training_step import (
     START_TICKET_NAME,
 )
 from runtime.builder.training.command import CHECKPOINT_NAME
-from runtime.builder.training.plan import PATHS, TrainingPlan
+from runtime.builder.training.plan import PATH_FIELDS, TrainingPlan
 
 REWINDS = (*NEED_EARLY_WEIGHTS, "lrr")
 
@@ -126,7 +126,7 @@ class TrainingGraph:
         self, model: PreparedModel, plan: TrainingPlan, keep_step: Optional[int]
     ) -> Dict[str, object]:
         return {
-            "plan": decided(plan, PATHS),
+            "plan": decided(plan, PATH_FIELDS),
             "pictures": model.pictures_sha256,
             "keep_step": keep_step,
         }

@@ -18,7 +18,7 @@ from runtime.builder.study.recipe import CalibrationChoice
 from runtime.builder.study.step import Job, Made
 from runtime.builder.training.batches import steps_per_epoch
 from runtime.builder.training.command import CHECKPOINT_NAME, TrainingOptions, run_train
-from runtime.builder.training.plan import PATHS, TrainingPlan, pictures
+from runtime.builder.training.plan import PATH_FIELDS, TrainingPlan, pictures
 from runtime.builder.training.state import STATE_NAME
 from runtime.errors import InvalidInput
 
@@ -90,7 +90,7 @@ def _measure_norms(job: Job, path: Path) -> None:
 
 
 def _plan(job: Job) -> TrainingPlan:
-    paths = {name: job.inputs[name] for name in PATHS & job.inputs.keys()}
+    paths = {name: job.inputs[name] for name in PATH_FIELDS & job.inputs.keys()}
     values = {**job.parameters["plan"], **paths, "dataset": job.how["dataset"]}
     return TrainingPlan.model_validate(values)
 
@@ -102,7 +102,7 @@ def _require_trained_by(plan: TrainingPlan, path: Path) -> None:
     ticket = None if plan.init is None else ticket_beside(plan.init)
     settings = plan.settings if ticket is None else settings_for(ticket.record.arm, plan.settings)
     followed = plan.model_copy(update={"settings": settings})
-    paths = {name: getattr(plan, name) for name in PATHS}
+    paths = {name: getattr(plan, name) for name in PATH_FIELDS}
     # A card of before a setting existed does not name it, and means its default.
     told = TrainingPlan.model_validate({**card.plan, **paths})
     if (told, card.dataset, card.pictures) != (followed, learnt.name, len(learnt)):

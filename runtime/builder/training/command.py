@@ -20,7 +20,7 @@ from runtime.builder.pruning.tickets import begin, settings_for
 from runtime.builder.swiftnet import SwiftNet
 from runtime.builder.training.devices import joined
 from runtime.builder.training.loop import Listener, RunOptions, Step, Training
-from runtime.builder.training.plan import PATHS, TrainingPlan, input_spec, pictures, start
+from runtime.builder.training.plan import PATH_FIELDS, TrainingPlan, input_spec, pictures, start
 from runtime.builder.training.progress import Measure, Narrator
 from runtime.manifest import ClassesSpec, InputSpec
 
@@ -95,7 +95,7 @@ def run_train(plan: TrainingPlan, folder: Path, options: TrainingOptions) -> Pat
             pictures=len(learnt),
             classes=ClassesSpec.of(learnt.classes),
             input=spec,
-            plan=plan.model_dump(mode="json", exclude=PATHS),
+            plan=plan.model_dump(mode="json", exclude=PATH_FIELDS),
             initial_sha256=begun.sha256,
             held_out=report,
             pruning=None if ticket is None else ticket.record.model_dump(),

@@ -27,7 +27,7 @@ from runtime.toml_file import Table, read_toml, table_from_values
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
-PATHS = {"dataset", "imagenet", "init"}
+PATH_FIELDS = {"dataset", "imagenet", "init"}
 """Fields of a plan that name files; a checkpoint does not repeat them."""
 
 
@@ -117,7 +117,7 @@ def plan_from_file(file: Optional[Path], flags: Mapping[str, Any]) -> TrainingPl
 
 def _read(file: Path) -> Dict[str, Any]:
     values = read_toml(file, "plan", "Give the path of a TOML file").values
-    for name in PATHS & values.keys():
+    for name in PATH_FIELDS & values.keys():
         values[name] = str(file.parent / str(values[name]))
     return values
 
