@@ -18,6 +18,7 @@ from runtime.builder.report.drawing import (
     marker_of,
     tidy,
 )
+from runtime.builder.report.measure import Measure
 from runtime.builder.report.variants import Study, Variant, miou_of
 from runtime.manifest import Precision
 
@@ -133,6 +134,10 @@ def _draw_model(
     )
     # Numbers of neighbours would touch: those of the last precision stand below.
     below = rank > 0 and precision == study.precisions[-1]
+    _write_number(axes, x, miou, colour, below)
+
+
+def _write_number(axes: Axes, x: float, miou: Measure, colour: str, below: bool) -> None:
     axes.annotate(
         f"{miou.mean * 100:.1f}",
         (x, (miou.low if below else miou.high) * 100),
