@@ -36,6 +36,7 @@ SWITCHES: Dict[str, Tuple[Tuple[str, str], ...]] = {
         ("ICudaEngine", "create_execution_context_without_device_memory"),
     ),
     "memory_size_v2": (("ICudaEngine", "device_memory_size_v2"),),
+    "shared_profiles": (("ExecutionContextAllocationStrategy", "USER_MANAGED"),),
     "managed_memory": (
         ("ExecutionContextAllocationStrategy", "USER_MANAGED"),
         ("IExecutionContext", "set_device_memory"),
@@ -75,6 +76,8 @@ class Capabilities:
         memory_size: an engine tells its scratch memory, and makes contexts without it by a call of
             its own (8.5 to 10).
         memory_size_v2: it tells it under another name (10.1 and later).
+        shared_profiles: several contexts may use a plan's one range of sizes (10 and later; before,
+            each needs a range of its own, and a plan of fixed sizes none).
         managed_memory: contexts can be given their scratch memory with its size (10.1 and later).
         runtime_cache: what a context compiles can be kept for the next one (TensorRT-RTX).
         cuda_graphs: contexts capture and replay their work by themselves (TensorRT-RTX).
@@ -92,6 +95,7 @@ class Capabilities:
     progress: bool
     memory_size: bool
     memory_size_v2: bool
+    shared_profiles: bool
     managed_memory: bool
     runtime_cache: bool
     cuda_graphs: bool

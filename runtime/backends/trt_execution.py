@@ -16,7 +16,7 @@ from runtime.backends.trt_api import ICudaEngine, IExecutionContext, TensorRT
 from runtime.backends.trt_capabilities import capabilities_of
 from runtime.backends.trt_contexts import context_maker, give_scratch, scratch_bytes
 from runtime.backends.trt_faults import engine_failed, engine_refused
-from runtime.backends.trt_interface import REBUILD, Interface, interface_of
+from runtime.backends.trt_interface import REBUILD, interface_of
 from runtime.backends.trt_log import listening
 from runtime.cuda import CudaDevice
 from runtime.cuda_streams import Stream
@@ -77,6 +77,7 @@ class LoadedPlan:
         self._content = content
         self._use = use
         self._things = ExitStack()
+        self._only_context: Optional[IExecutionContext] = None
 
     def __enter__(self) -> LoadedPlan:
         """Deserialises the plan and takes its scratch memory.
@@ -119,6 +120,25 @@ class LoadedPlan:
         Raises:
             EngineRefused: TensorRT cannot make it, or does not take its buffers.
         """
+        execution = Execution(self, self._only_context or self._new_context())
+        self._things.callback(execution.let_go)
+        return execution
+
+    @property
+    def one_context(self) -> bool:
+        """Whether all executions take turns with a single context.
+
+        Before TensorRT 10 a range of sizes belongs to one context as long as that lives, and a plan
+        with an open batch has one range.
+        """
+        return self.interface.open_batch and not self._capabilities.shared_profiles
+
+    @property
+    def problems(self) -> Tuple[str, ...]:
+        """What TensorRT complained of lately."""
+        return tuple(self._tail.problems)
+
+    def _new_context(self) -> IExecutionContext:
         context = self._make_context()
         if context is None:
             raise engine_refused(
@@ -127,14 +147,10 @@ class LoadedPlan:
                 "Stop other programs that use the GPU, or build with a smaller workspace",
             )
         give_scratch(context, self._capabilities, self._scratch, self._scratch_bytes)
-        execution = Execution(self, context)
-        self._things.callback(execution.let_go)
-        return execution
-
-    @property
-    def problems(self) -> Tuple[str, ...]:
-        """What TensorRT complained of lately."""
-        return tuple(self._tail.problems)
+        if self.one_context:
+            self._only_context = context
+            self._things.callback(setattr, self, "_only_context", None)
+        return context
 
     def _deserialised(self, logger: object) -> ICudaEngine:
         runtime = self._trt.Runtime(logger)
@@ -187,7 +203,10 @@ class Execution:
             width=manifest.output.width,
             padded_classes=face.padded_classes,
         )
-        self._bind(face, (1, 3, manifest.input.height, manifest.input.width))
+        shape = (1, 3, manifest.input.height, manifest.input.width)
+        if face.open_batch and not context.set_input_shape(face.given, shape):
+            raise self._not_bound()
+        self._bind()
 
     def enqueue(self) -> None:
         """Queues one pass from `input` to `logits` on the plan's stream.
@@ -195,6 +214,8 @@ class Execution:
         Raises:
             EngineFailed: TensorRT refused; a lost device says so.
         """
+        if self._plan.one_context:
+            self._bind()
         if self._context.execute_async_v3(self._plan.stream.number):
             return
         self._plan.device.require_answer("run the engine")
@@ -208,13 +229,15 @@ class Execution:
         """Ends it; it cannot be used any more."""
         del self._context
 
-    def _bind(self, face: Interface, shape: Tuple[int, ...]) -> None:
-        bound = (
-            (not face.open_batch or self._context.set_input_shape(face.given, shape))
-            and self._context.set_tensor_address(face.given, self.input.address)
-            and self._context.set_tensor_address(face.taken, self.logits.address)
+    def _bind(self) -> None:
+        face, context = self._plan.interface, self._context
+        if not (
+            context.set_tensor_address(face.given, self.input.address)
+            and context.set_tensor_address(face.taken, self.logits.address)
+        ):
+            raise self._not_bound()
+
+    def _not_bound(self) -> EngineRefused:
+        return engine_refused(
+            "TensorRT does not take the engine's buffers", self._plan.problems, REBUILD
         )
-        if not bound:
-            raise engine_refused(
-                "TensorRT does not take the engine's buffers", self._plan.problems, REBUILD
-            )

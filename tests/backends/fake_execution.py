@@ -7,7 +7,9 @@ with planar logits, so masks through it can be worked out by the references.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Dict, Optional, Tuple
+from weakref import WeakSet
 
 import numpy as np
 
@@ -132,6 +134,20 @@ class PlanEngine:
         self.device_memory_size = self.device_memory_size_v2 = does.scratch
 
         self.streams: Dict[int, Any] = {}
+        self.of_profile: WeakSet[PlanContext] = WeakSet()
+
+    def takes_profile(self, context: PlanContext) -> bool:
+        """Whether a context gets the only profile: 10 shares it, 8 keeps it for the first.
+
+        A plan of fixed sizes needs none (`NvInferRuntime.h`, `setOptimizationProfile`).
+        """
+        if -1 not in self.shapes["image"] or "ExecutionContextAllocationStrategy" in self.trt.api:
+            return True
+        if self.of_profile:
+            self.trt.say("ERROR", "Profile 0 has been chosen by another IExecutionContext.")
+            return False
+        self.of_profile.add(context)
+        return True
 
     def require_alone(self, scratch: int, stream: Any) -> None:
         """Contexts that share scratch memory must not compute at the same time."""
@@ -175,6 +191,7 @@ class PlanContext:
     def __init__(self, trt: FakeExecution, engine: PlanEngine) -> None:
         self.trt, self.engine = trt, engine
         self.addresses: Dict[str, int] = {}
+        self.has_profile = engine.takes_profile(self)
         self.shape_is_set = -1 not in engine.shapes["image"]
         self.profiler: Any = None
         self.device_memory = 0
@@ -184,6 +201,9 @@ class PlanContext:
         self.device_memory = memory
 
     def set_input_shape(self, name: str, shape: Tuple[int, ...]) -> bool:
+        if not self.has_profile:
+            self.trt.say("ERROR", "condition: mOptimizationProfile >= 0")
+            return False
         self.shape_is_set = name == "image" and tuple(shape[1:]) == self.engine.shapes["image"][1:]
         return self.shape_is_set
 
@@ -202,16 +222,17 @@ class PlanContext:
         self.trt.driver.inside(self.device_memory, self.engine.device_memory_size)
         stream = self.trt.driver.streams[stream_handle]
         self.engine.require_alone(self.device_memory, stream)
-        stream.put(self._compute)
+        # Where the addresses lie when it is queued, wherever they lie later.
+        stream.put(partial(self._compute, dict(self.addresses)))
         if self.profiler is not None:
             self.profiler.report_layer_time("layer1.conv + relu", 2.0)
             self.profiler.report_layer_time("logits", 0.5)
         return True
 
-    def _compute(self) -> None:
+    def _compute(self, addresses: Dict[str, int]) -> None:
         manifest, does = self.trt.manifest, self.trt.does
         shape = (3, manifest.input.height, manifest.input.width)
-        given = self._tensor("image", shape, does.types[0])
+        given = self._tensor(addresses["image"], shape, does.types[0])
         logits = logits_of(given, manifest)
         if does.poison is not None:
             logits[...] = does.poison
@@ -219,10 +240,10 @@ class PlanContext:
             logits = logits.transpose(1, 2, 0)
             beyond = 8 - logits.shape[-1] if does.layout == "HWC8" else 0
             logits = np.pad(logits, [(0, 0), (0, 0), (0, beyond)], constant_values=6e4)
-        self._tensor("logits", logits.shape, does.types[1])[...] = logits
+        self._tensor(addresses["logits"], logits.shape, does.types[1])[...] = logits
 
-    def _tensor(self, name: str, shape: Tuple[int, ...], kind: str) -> np.ndarray:
+    def _tensor(self, address: int, shape: Tuple[int, ...], kind: str) -> np.ndarray:
         size = int(np.prod(shape)) * np.dtype(TYPES[kind]).itemsize
-        memory = self.trt.driver.inside(self.addresses[name], size)
+        memory = self.trt.driver.inside(address, size)
         found: np.ndarray = memory.view(TYPES[kind]).reshape(shape)
         return found

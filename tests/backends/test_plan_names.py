@@ -71,13 +71,16 @@ def test_layers_and_precisions_are_called_what_tensorrt_calls_them() -> None:
             "8.5",
             {
                 *("strong_typing", "optimization_level", "progress", "node_names"),
-                *("memory_size_v2", "managed_memory"),
+                *("memory_size_v2", "shared_profiles", "managed_memory"),
             },
             "weak_typing",
         ),
         (
             "8.6",
-            {"strong_typing", "progress", "node_names", "memory_size_v2", "managed_memory"},
+            {
+                *("strong_typing", "progress", "node_names"),
+                *("memory_size_v2", "shared_profiles", "managed_memory"),
+            },
             "memory_size",
         ),
         ("10.3", set(), "managed_memory"),

@@ -6,15 +6,17 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any, Iterator, List
 
 import numpy as np
 import pytest
 
-from runtime.backends import DeviceOptions, Engine, open_engine
+from runtime.backends import DeviceOptions, Engine, Wanted, open_engine
 from runtime.backends.tensorrt import TensorRtEngine
 from runtime.cuda_faults import DeviceLost
 from runtime.errors import EngineFailed, EngineRefused
+from runtime.frame import Frame
 from runtime.manifest import Build
 from runtime.preprocess.reference import network_input
 from tests.backends.fake_execution import PLAN, Behaviour, FakeExecution, logits_of
@@ -145,6 +147,29 @@ def test_a_plan_of_another_device_is_never_deserialised(driver: Any, plan: Path)
     with pytest.raises(EngineRefused, match=r"is for compute capability 8\.7, .* has 9\.0"), engine:
         pass
     assert trt.deserialised == 0
+
+
+@pytest.mark.parametrize("release", ["8.5", "8.6", "10.3", "11.1"])
+def test_lanes_take_turns_with_a_plan_of_an_open_batch(
+    driver: Any, plan: Path, release: str
+) -> None:
+    given = [Frame(picture(seed), seed, 0.0, "test") for seed in range(3)]
+    with engine_on(driver, plan, Behaviour(batch=-1), release) as engine, ThreadPoolExecutor(
+        len(given)
+    ) as threads:
+        begun = Barrier(len(given))
+
+        def labels(nth: int) -> List[np.ndarray]:
+            begun.wait(20)
+            lane, frames = engine.lanes[nth], (given[nth], given[nth - 1], given[nth])
+            return [lane.label(frame, Wanted()).labels for frame in frames]
+
+        found = list(threads.map(labels, range(len(given))))
+        for nth, (first, other, again) in enumerate(found):
+            np.testing.assert_array_equal(first, again)
+            np.testing.assert_array_equal(other, found[nth - 1][0])
+        assert (found[0][0] != found[1][0]).any()
+        computed(engine.slots[0], picture(3))
 
 
 @pytest.mark.parametrize("release", ["8.5", "10.3", "11.1"])
