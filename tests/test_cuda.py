@@ -14,6 +14,7 @@ from runtime.cuda import CudaDevice
 from runtime.cuda_api import pycuda_driver
 from runtime.cuda_faults import CallFailed, DeviceLost, DeviceMemoryFull, WrongThread
 from runtime.errors import EngineFailed, EngineRefused
+from runtime.postprocess.cuda import DeviceLabels, resize_labels_launch
 from tests.fake_cuda import ILLEGAL
 from tests.gpus import GPUS, left_behind, new_gpu
 from tests.kernels.conftest import host
@@ -152,6 +153,20 @@ def test_a_refused_call_leaves_the_device_working(driver: Any) -> None:
             device.fill(address, 0, 1, stream)
         device.fill(address, 0, 1, stream)
         stream.finish()
+
+
+def test_an_error_that_is_kept_keeps_nothing_of_the_device(driver: Any) -> None:
+    with CudaDevice(driver) as device:
+        address, stream = device.memory(8), device.stream()
+        small, other = DeviceLabels(address, 2), DeviceLabels(address + 4, 2)
+        launch = resize_labels_launch(small, (2, 2), other, (2, 2))
+        device.launch(launch, stream)
+        stream.finish()
+        driver.refuse = "cuLaunchKernel"
+        with pytest.raises(CallFailed, match="launch resize_labels") as kept:
+            device.launch(launch, stream)
+    assert left_behind(driver) == {}
+    assert kept.value.__cause__ is not None
 
 
 def test_memory_that_is_not_there_is_told_with_the_cure(driver: Any) -> None:

@@ -114,10 +114,11 @@ int stub_holds(CUdeviceptr address, std::size_t size) {
     return device().holding(address, size) != nullptr;
 }
 
-// Queues work of another library, such as TensorRT's. False where there is no such stream.
-int stub_queue(CUstream handle, void (*work)()) {
+// Queues work of another library, such as TensorRT's, which will be called with its number. False
+// where there is no such stream.
+int stub_queue(CUstream handle, void (*work)(int), int number) {
     Locked hold(device().state);
-    return device().put(handle, work) == CUDA_SUCCESS;
+    return device().put(handle, [=] { work(number); }) == CUDA_SUCCESS;
 }
 
 }  // extern "C"

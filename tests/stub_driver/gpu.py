@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import threading
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
@@ -18,7 +19,7 @@ MISTAKES = ("overruns", "on_default_stream")
 MOST_PUSHED = 64
 assert GARBAGE == 0xA5, "the stub's unwritten memory looks as the stand-in's"
 
-Work = ctypes.CFUNCTYPE(None)
+Work = ctypes.CFUNCTYPE(None, ctypes.c_int)
 
 
 class StubGpu:
@@ -42,7 +43,9 @@ class StubGpu:
         self._capacity = capacity
         self._broken: Optional[str] = None
         self._host = host
-        self._works: List[Any] = []
+        self._queued: Dict[int, Callable[[], None]] = {}
+        self._numbers = itertools.count()
+        self._run_queued = Work(lambda number: self._queued.pop(number)())
         self.streams: Dict[int, StubStream] = _Streams(self)
         self.stub.stub_reset(integrated, *self._capability, ctypes.c_size_t(capacity))
         self.stub.stub_launcher(host.library.launch)
@@ -71,6 +74,10 @@ class StubGpu:
     @property
     def taken(self) -> int:
         return int(self.stub.stub_taken())
+
+    @property
+    def retained(self) -> int:
+        return self.count("retained")
 
     @property
     def broken(self) -> Optional[str]:
@@ -120,8 +127,9 @@ class StubGpu:
 
     def queue(self, stream: int, work: Callable[[], None]) -> None:
         """Queues work of another library."""
-        self._works.append(Work(work))
-        queued = self.stub.stub_queue(ctypes.c_void_p(stream), self._works[-1])
+        number = next(self._numbers)
+        self._queued[number] = work
+        queued = self.stub.stub_queue(ctypes.c_void_p(stream), self._run_queued, number)
         assert queued, "there is no such stream"
 
     def inside(self, address: int, size: int) -> np.ndarray:
