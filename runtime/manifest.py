@@ -245,6 +245,8 @@ def manifest_from_file(path: Path) -> EngineManifest:
     rebuild = f"Rebuild it with `runtime build-engine --recipe {path.parent / 'recipe.toml'}`"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise _no_engine(path.parent) from error
     except OSError as error:
         raise EngineRefused(
             f"no manifest can be read at {path}: {error.strerror}", rebuild
@@ -261,6 +263,27 @@ def manifest_from_file(path: Path) -> EngineManifest:
     except ValidationError as error:
         complaint = first_complaint(error, "the manifest")
         raise EngineRefused(f"{path}: {complaint}", rebuild) from error
+
+
+def _no_engine(folder: Path) -> EngineRefused:
+    """Why there is no manifest, most often a wrong path, and what to name or build instead."""
+    if not folder.is_dir():
+        return EngineRefused(
+            f"there is no engine folder {folder}",
+            f"Name one that has a {MANIFEST_NAME}; `runtime build-engine` makes them",
+        )
+    if (folder / "recipe.toml").is_file():
+        return EngineRefused(
+            f"the engine in {folder} is not built: it has a recipe and no {MANIFEST_NAME}",
+            f"Build it with `runtime build-engine --recipe {folder / 'recipe.toml'}`",
+        )
+    engines = sorted(each.parent.name for each in folder.glob(f"*/{MANIFEST_NAME}"))
+    return EngineRefused(
+        f"{folder} is no engine folder: it has no {MANIFEST_NAME}",
+        f"Name one of the engines in it: {', '.join(engines)}"
+        if engines
+        else "Name a folder that has one; `runtime build-engine` makes them",
+    )
 
 
 def manifest_text(manifest: EngineManifest) -> str:

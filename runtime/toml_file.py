@@ -78,6 +78,5 @@ def table_from_values(
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise InvalidConfig(
-            f"{source}: {first_complaint(error, f'the {what}')}", f"{manual} lists every key"
-        ) from error
+        complaint = first_complaint(error, f"the {what}", model)
+        raise InvalidConfig(f"{source}: {complaint}", f"{manual} lists every key") from error

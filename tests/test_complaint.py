@@ -1,19 +1,22 @@
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import pytest
-from pydantic import BaseModel, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from runtime.complaint import first_complaint
 
 
 class Wheel(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
     radius: float
 
 
 class Cart(BaseModel):
     wheels: List[Wheel]
+    owner: Optional[str] = None
 
     @model_validator(mode="after")
     def _rolls(self) -> Cart:
@@ -42,3 +45,14 @@ def test_where_no_field_is_to_blame_the_whole_is_if_it_has_a_name() -> None:
     error = refusal({"wheels": []})
     assert first_complaint(error, "the cart") == f"the cart: {first_complaint(error)}"
     assert first_complaint(error).endswith("a cart without wheels")
+
+
+def test_an_unknown_key_comes_before_the_one_that_it_was_meant_to_be() -> None:
+    error = refusal({"wheels": [{"raduis": 1}]})
+    assert first_complaint(error) == "wheels.0.raduis: there is no such key"
+    assert first_complaint(error, model=Cart).endswith(", the nearest is 'radius'")
+
+
+def test_nothing_is_proposed_for_a_key_that_is_like_none() -> None:
+    error = refusal({"wheels": [{"radius": 1, "colour": "red"}]})
+    assert first_complaint(error, model=Cart) == "wheels.0.colour: there is no such key"

@@ -180,7 +180,7 @@ def leave_alone(engine: Path) -> None:
         (spoil_artefact, {}, r"fake.bin has the hash"),
         (spoil_known_answer, {}, r"labels 0.0% of its known picture.*build-engine"),
         (leave_alone, {"precision": "int8"}, r"no build of engine 'dark-or-bright' fits"),
-        (shutil.rmtree, {}, r"no manifest can be read"),
+        (shutil.rmtree, {}, r"there is no engine folder"),
         (leave_alone, {"streams": [{"id": "a", "uri": "ftp://camera"}]}, r"ftp://camera"),
         (leave_alone, {"host": "192.0.2.1"}, r"--host"),
     ],

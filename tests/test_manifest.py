@@ -42,10 +42,38 @@ def test_the_file_is_indented_and_ends_with_a_newline() -> None:
     assert text.endswith("}\n")
 
 
-def test_a_missing_manifest_is_refused_with_the_command_that_makes_it(tmp_path: Path) -> None:
-    with pytest.raises(EngineRefused, match="No such file") as refused:
-        manifest_from_file(tmp_path / MANIFEST_NAME)
-    assert f"runtime build-engine --recipe {tmp_path / 'recipe.toml'}" in refused.value.cure
+def absence(folder: Path) -> EngineRefused:
+    with pytest.raises(EngineRefused) as refused:
+        manifest_from_file(folder / MANIFEST_NAME)
+    return refused.value
+
+
+def test_a_folder_that_does_not_exist_is_not_to_be_rebuilt(tmp_path: Path) -> None:
+    fault = absence(tmp_path / "engnies")
+    assert fault.problem == f"there is no engine folder {tmp_path / 'engnies'}"
+    assert "--recipe" not in fault.cure
+
+
+def test_a_recipe_without_a_manifest_is_refused_with_the_command_that_builds_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "recipe.toml").touch()
+    fault = absence(tmp_path)
+    assert "is not built" in fault.problem
+    assert f"runtime build-engine --recipe {tmp_path / 'recipe.toml'}" in fault.cure
+
+
+def test_a_folder_of_engines_is_refused_with_their_names(tmp_path: Path) -> None:
+    assert absence(tmp_path).problem.endswith(f"it has no {MANIFEST_NAME}")
+    for name in ("night", "day"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / MANIFEST_NAME).touch()
+    assert absence(tmp_path).cure == "Name one of the engines in it: day, night"
+
+
+def test_a_manifest_that_cannot_be_opened_is_refused_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / MANIFEST_NAME).mkdir()
+    assert "Is a directory" in absence(tmp_path).problem
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1, 2]", '"manifest"', "\0"])
@@ -81,7 +109,7 @@ def change(path: str, value: object) -> Callable[[Json], None]:
 @pytest.mark.parametrize(
     ("path", "value", "problem"),
     [
-        ("surprise", 1, "surprise: Extra inputs"),
+        ("surprise", 1, "surprise: there is no such key"),
         ("name", "../other", "name: String should match"),
         ("builds", [], "builds: List should have at least 1"),
         ("input.std", [1, 0, 1], "a standard deviation is not positive"),

@@ -56,7 +56,8 @@ def test_what_is_not_toml_is_refused(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize(
     ("values", "place"),
     [
-        ({"nmae": "a"}, "name"),
+        ({}, "name"),
+        ({"nmae": "a"}, "nmae"),
         ({"name": "a", "crop": {"hieght": 64}}, r"crop\.hieght"),
         ({"name": "a", "crop": {"height": "tall"}}, r"crop\.height"),
         ({"name": "a", "splits": []}, "the plan"),
@@ -68,6 +69,11 @@ def test_what_a_table_may_not_say_is_refused_by_its_place(
     with pytest.raises(InvalidConfig, match=rf"^plan\.toml: {place}: ") as refused:
         plan(values)
     assert refused.value.cure == "docs/plans.md lists every key"
+
+
+def test_of_a_misspelt_key_the_nearest_is_told() -> None:
+    with pytest.raises(InvalidConfig, match=r"crop\.hieght: .* the nearest is 'height'"):
+        plan({"name": "a", "crop": {"hieght": 64}})
 
 
 def test_a_table_does_not_change() -> None:

@@ -48,7 +48,7 @@ def test_passwords_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
         (["e", "--mode", "fast"], "flag --mode: mode = 'fast' is refused"),
         (["e", "--source", "a b=c", "--source", "stream-1=x"], "two streams are named 'stream-1'"),
         (["e", "--config", "/nowhere.toml"], "no settings can be read at /nowhere.toml"),
-        (["/nowhere"], "no manifest can be read at /nowhere"),
+        (["/nowhere"], "there is no engine folder /nowhere"),
     ],
 )
 def test_what_cannot_be_served_ends_in_one_line(

@@ -66,7 +66,7 @@ def test_a_missing_file_is_noticed_without_reading_any(folder: EngineFolder) -> 
 
 
 def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(EngineRefused, match="no manifest can be read"):
+    with pytest.raises(EngineRefused, match="is no engine folder"):
         inspect_engine(EngineFolder(tmp_path), LAPTOP)
 
 
