@@ -262,7 +262,7 @@ def misfit(build: Build, machine: Machine, precision: Optional[str] = None) -> O
     if build.backend not in machine.backends:
         return f"needs {build.backend}, which is not installed"
     if build.backend in PLAN_BACKENDS and not machine.launcher:
-        return "needs pycuda, which is not installed (`pip install 'swiftnet-runtime[tensorrt]'`)"
+        return "needs pycuda, which is not installed (`pip install '.[tensorrt]'` brings it)"
     return None if build.compute_capability is None else _foreign(build, machine)
 
 

@@ -199,7 +199,7 @@ def open_engine(
         if find_spec("openvino") is None:
             raise EngineRefused(
                 f"{artefact.name} needs OpenVINO, which is not installed",
-                "Install it with `pip install 'swiftnet-runtime[cpu]'`",
+                "Install it with `pip install '.[cpu]'` in the project's folder",
             )
         from runtime.backends.openvino import OpenVinoEngine
 
@@ -208,7 +208,8 @@ def open_engine(
         if find_spec(module) is None:
             raise EngineRefused(
                 f"{artefact.name} needs {needed}, which is not installed",
-                "JetPack brings TensorRT; `pip install 'swiftnet-runtime[tensorrt]'` brings pycuda",
+                "JetPack brings TensorRT, and `pip install '.[tensorrt]'` in the project's folder "
+                "pycuda",
             )
     from runtime.backends.tensorrt import TensorRtEngine
 

@@ -6,8 +6,10 @@ Exit codes: 0 done; 1 it failed on the way; 2 it cannot work as asked, however o
 from __future__ import annotations
 
 import argparse
+import difflib
+import re
 import sys
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Sequence
 
 from typing_extensions import Protocol
 
@@ -76,8 +78,10 @@ def main(argv: Optional[List[str]] = None) -> int:
     Returns:
         The exit code.
     """
-    arguments = parser().parse_args(argv)
+    arguments, unknown = parser().parse_known_args(argv)
     try:
+        if unknown:
+            raise _unknown(arguments.of, unknown)
         arguments.run(arguments)
     except RuntimeFault as fault:
         sys.stderr.write(f"runtime: {fault}\n")
@@ -89,7 +93,7 @@ def main(argv: Optional[List[str]] = None) -> int:
             raise
         sys.stderr.write(
             f"runtime: this command needs the module {error.name}, which is not installed. "
-            f"Install it with `pip install 'swiftnet-runtime[{extra}]'`.\n"
+            f"Install it with `pip install '.[{extra}]'` in the project's folder.\n"
         )
         return NOT_AS_ASKED
     except KeyboardInterrupt:
@@ -110,5 +114,17 @@ def parser() -> argparse.ArgumentParser:
             name, help=command.HELP, description=described, allow_abbrev=False
         )
         command.add_arguments(added)
-        added.set_defaults(run=command.run)
+        added.set_defaults(run=command.run, of=added)
     return tree
+
+
+def _unknown(command: argparse.ArgumentParser, unknown: Sequence[str]) -> InvalidInput:
+    """What a command does not take, in place of argparse's complaint, which hides its flags."""
+    manual = f"`{command.prog} --help` shows what it takes"
+    first = unknown[0].split("=")[0]
+    flags = re.findall(r"--[a-z0-9][a-z0-9-]*", command.format_usage())
+    near = difflib.get_close_matches(first, flags, n=1)
+    return InvalidInput(
+        f"`{command.prog}` does not take {first}",
+        f"Did you mean {near[0]}? {manual}" if near else manual,
+    )

@@ -86,7 +86,7 @@ def openvino(here: Surroundings) -> Iterator[Finding]:
         yield problem(
             "backends",
             "nothing here can run an engine",
-            "Install `pip install 'swiftnet-runtime[cpu]'`, or on a Jetson the extra tensorrt",
+            "Run `pip install '.[cpu]'` in the project's folder, on a Jetson `'.[tensorrt]'`",
         )
 
 
@@ -110,7 +110,7 @@ def _pycuda(here: Surroundings) -> Iterator[Finding]:
         yield problem(
             "pycuda",
             "it is not installed, and TensorRT builds are executed through it",
-            "Install `pip install 'swiftnet-runtime[tensorrt]'`, which compiles it with g++, "
+            "Run `pip install '.[tensorrt]'` in the project's folder, which compiles it with g++, "
             "python3-dev and the nvcc on PATH",
         )
 

@@ -69,14 +69,32 @@ def test_a_missing_extra_is_named(
     error = ModuleNotFoundError("No module named 'torch'", name="torch.nn")
     monkeypatch.setattr(serve, "run", raising(error))
     assert main(["serve"]) == 2
-    assert "pip install 'swiftnet-runtime[builder]'" in capsys.readouterr().err
+    assert "pip install '.[builder]'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [[], ["fly"], ["serve", "--prot", "80"], ["serve", "--po=1"]])
-def test_what_argparse_does_not_know_is_an_error(arguments: List[str]) -> None:
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["serve", "--port"], ["segment", "a.png"]])
+def test_a_command_that_lacks_something_is_an_error(arguments: List[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(arguments)
     assert end.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["serve", "--prot", "80"], "`runtime serve` does not take --prot. Did you mean --port? "),
+        (["serve", "--prot=80"], "`runtime serve` does not take --prot. Did you mean --port? "),
+        (["serve", "--po=1"], "`runtime serve` does not take --po. "),
+        (["inspect", "an-engine", "another"], "`runtime inspect` does not take another. "),
+    ],
+)
+def test_what_a_command_does_not_take_is_told_with_the_nearest_flag(
+    arguments: List[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"runtime: {complaint}")
+    assert told.endswith(f"`runtime {arguments[0]} --help` shows what it takes.\n")
 
 
 def test_version_names_the_runtime_and_what_runs_engines(

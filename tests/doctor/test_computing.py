@@ -79,4 +79,4 @@ def test_tensorrt_needs_the_right_company(
 def test_a_machine_that_runs_nothing_is_told_what_to_install() -> None:
     found = only(openvino, Surroundings(Machine({})))
     assert found.verdict == "problem"
-    assert "swiftnet-runtime[cpu]" in found.cure
+    assert "pip install '.[cpu]'" in found.cure
