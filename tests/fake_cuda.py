@@ -86,7 +86,7 @@ class FakeDevice:
 
     def __init__(self, driver: FakeDriver, ordinal: int) -> None:
         assert driver.initialised, "init() comes first"
-        if ordinal or driver.absent:
+        if ordinal:
             raise LogicError("cuDeviceGet failed: invalid device ordinal")
         self.driver = driver
 
@@ -177,6 +177,8 @@ class FakeDriver:
         self.Context = FakeCurrentContext(self)
 
     def init(self) -> None:
+        if self.absent:
+            raise RuntimeError("cuInit failed: no CUDA-capable device is detected")
         self.initialised = True
 
     @property

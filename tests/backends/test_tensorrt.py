@@ -22,7 +22,8 @@ from runtime.preprocess.reference import network_input
 from tests.backends.fake_execution import PLAN, Behaviour, FakeExecution, logits_of
 from tests.contracts.engine import EngineContract, computed, picture, striped_manifest
 from tests.engines import fake_build
-from tests.fake_cuda import ILLEGAL, FakeDriver, Flag
+from tests.fake_cuda import ILLEGAL
+from tests.gpus import GPUS, left_behind, new_gpu
 from tests.kernels.conftest import host
 from tests.kernels.host import HostMachine
 
@@ -36,14 +37,19 @@ def plan_build(release: str = "10.3") -> Build:
     return fake_build().model_copy(update=version)
 
 
+@pytest.fixture(params=GPUS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def driver(host: HostMachine) -> Iterator[FakeDriver]:
+def driver(kind: str, host: HostMachine) -> Iterator[Any]:
     """A discrete GPU, on which nothing may be left behind."""
-    driver: Any = FakeDriver(host)
+    driver = new_gpu(kind, host)
     yield driver
     assert driver.pushed == [], "a context is still pushed"
     assert driver.retained == 0, "the primary context is still held"
-    assert driver.broken or not driver.allocations, "memory is left behind"
+    assert driver.broken or left_behind(driver) == {}
 
 
 @pytest.fixture
@@ -85,9 +91,9 @@ class TestTensorRtEngine(EngineContract):
     ids=["half", "padded", "classes last", "open batch"],
 )
 def test_types_and_layouts_of_plans(
-    host: HostMachine, plan: Path, behaviour: Behaviour, integrated: bool
+    kind: str, host: HostMachine, plan: Path, behaviour: Behaviour, integrated: bool
 ) -> None:
-    driver: Any = FakeDriver(host, integrated)
+    driver = new_gpu(kind, host, integrated)
     with engine_on(driver, plan, behaviour) as engine:
         logits = computed(engine.slots[0], picture(3))
     expected = logits_of(network_input(picture(3), MANIFEST.input)[0], MANIFEST)
@@ -173,8 +179,7 @@ def test_lanes_take_turns_with_a_plan_of_an_open_batch(
 
 
 @pytest.mark.parametrize("release", ["8.5", "10.3", "11.1"])
-def test_lanes_share_one_scratch_memory(host: HostMachine, plan: Path, release: str) -> None:
-    driver: Any = FakeDriver(host)
+def test_lanes_share_one_scratch_memory(driver: Any, plan: Path, release: str) -> None:
     scratch = 100 << 20
     with engine_on(driver, plan, Behaviour(scratch=scratch), release) as engine:
         assert len(engine.lanes) == 3
@@ -206,18 +211,18 @@ def test_waiting_sleeps_unless_a_core_may_be_spent(
     driver: Any, plan: Path, busy_wait: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: List[int] = []
-    event = driver.Event
+    event, flags = driver.Event, driver.event_flags
 
-    def noted(flags: int) -> Any:
-        made.append(flags)
-        return event(flags)
+    def noted(chosen: int) -> Any:
+        made.append(chosen)
+        return event(chosen)
 
     monkeypatch.setattr(driver, "Event", noted)
     trt: Any = FakeExecution(driver, MANIFEST)
     options = DeviceOptions(busy_wait=busy_wait)
     with TensorRtEngine(MANIFEST, plan_build(), plan, options=options).on(trt, driver):
         pass
-    assert set(made) == {Flag.DEFAULT if busy_wait else Flag.BLOCKING_SYNC}
+    assert set(made) == {flags.DEFAULT if busy_wait else flags.BLOCKING_SYNC}
 
 
 def test_a_machine_without_a_gpu_is_told_so(driver: Any, plan: Path) -> None:

@@ -14,8 +14,10 @@ const CUcontext PRIMARY = reinterpret_cast<CUcontext>(&device);
 extern "C" {
 
 CUresult cuInit(unsigned flags) {
+    if (flags) return CUDA_ERROR_INVALID_VALUE;
+    if (device().absent) return CUDA_ERROR_NO_DEVICE;
     device().started = true;
-    return flags ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
+    return CUDA_SUCCESS;
 }
 
 CUresult cuDriverGetVersion(int* version) {
@@ -28,6 +30,7 @@ CUresult cuGetErrorString(CUresult error, const char** text) {
         {CUDA_ERROR_INVALID_VALUE, "invalid argument"},
         {CUDA_ERROR_OUT_OF_MEMORY, "out of memory"},
         {CUDA_ERROR_NOT_INITIALIZED, "initialization error"},
+        {CUDA_ERROR_NO_DEVICE, "no CUDA-capable device is detected"},
         {CUDA_ERROR_INVALID_DEVICE, "invalid device ordinal"},
         {CUDA_ERROR_INVALID_IMAGE, "device kernel image is invalid"},
         {CUDA_ERROR_INVALID_CONTEXT, "invalid device context"},

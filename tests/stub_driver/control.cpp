@@ -21,7 +21,7 @@ void stub_reset(int integrated, int major, int minor, std::size_t capacity) {
     device().broken = CUDA_SUCCESS;
     device().refused.clear();
     device().forgotten.clear();
-    device().exclusive = false;
+    device().exclusive = device().absent = false;
     device().overruns = device().on_default_stream = device().retained = 0;
     device().pushed.clear();
     device().blocks.clear();
@@ -70,6 +70,11 @@ void stub_refuse(const char* part_of_call) {
 void stub_exclusive(int exclusive) {
     Locked hold(device().state);
     device().exclusive = exclusive;
+}
+
+void stub_absent(int absent) {
+    Locked hold(device().state);
+    device().absent = absent;
 }
 
 void stub_forget(const char* first_letters_of_kernels) {

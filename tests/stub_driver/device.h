@@ -76,8 +76,10 @@ struct Device {
     // An error that sticks; part of the name of a call to refuse once.
     CUresult broken = CUDA_SUCCESS;
     std::string refused;
-    // Whether a context can be current in one thread only, and the kernels that do nothing.
+    // Whether a context can be current in one thread only, whether there is no device at all, and
+    // the first letters of kernels that do nothing.
     bool exclusive = false;
+    bool absent = false;
     std::string forgotten;
     // Counts once a margin was written into.
     int overruns = 0;

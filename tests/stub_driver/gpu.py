@@ -97,7 +97,11 @@ class StubGpu:
     def _set_exclusive(self, exclusive: bool) -> None:
         self.stub.stub_exclusive(exclusive)
 
+    def _set_absent(self, absent: bool) -> None:
+        self.stub.stub_absent(absent)
+
     # As of `FakeDriver`.
+    absent = property(fset=_set_absent)
     refuse = property(fset=_refuse)
     forgotten = property(fset=_forget)
     exclusive = property(fset=_set_exclusive)
