@@ -49,8 +49,7 @@ class CudaDevice:
         self.compute_capability: Tuple[int, int] = (0, 0)
         self.integrated = False
         self.lost: Optional[DeviceLost] = None
-        self._given = driver
-        self._ordinal = ordinal
+        self._given, self._ordinal = driver, ordinal
         self._driver: Any = None
         self._threads: Set[int] = set()
         self._context: Optional[PrimaryContext] = None
@@ -183,7 +182,7 @@ class CudaDevice:
             raise self.lost from error
 
     def require_answer(self, what: str) -> None:
-        """Finds out whether the device still works after another library could not do `what`.
+        """Waits for all that is under way; finds out whether another library's `what` broke it.
 
         Raises:
             DeviceLost: it does not.
@@ -243,28 +242,28 @@ class CudaDevice:
         return int(allocation)
 
     def window(self, size: int, staged: bool = False) -> Window:
-        """New bytes that both sides reach: mapped on an integrated GPU, else staged.
-
-        Args:
-            size: bytes.
-            staged: also on an integrated GPU, for what kernels add to again and again.
-        """
-        staged = staged or not self.integrated
-        with self.calling(f"lock {size} bytes") as driver:
-            flags = 0 if staged else driver.host_alloc_flags.DEVICEMAP
-            array = driver.pagelocked_empty(size, np.uint8, mem_flags=flags)
-        self._allocations[array.ctypes.data] = array.base
-        if staged:
-            return Window(self, array, self.memory(size), staged=True)
+        """New bytes that both sides reach: mapped on an integrated GPU, else or if asked staged."""
+        if staged or not self.integrated:
+            address = self.memory(size)
+            try:
+                return self.mirror(address, size)
+            except RuntimeFault:
+                self._free(address)
+                raise
+        array = self._locked(size, self._driver.host_alloc_flags.DEVICEMAP)
         with self.calling("map memory"):
-            return Window(self, array, int(array.base.get_device_pointer()), staged=False)
+            address = int(self._allocations[array.ctypes.data].get_device_pointer())
+        return Window(self, array, address, staged=False)
 
     def mirror(self, address: int, size: int) -> Window:
         """Host memory for what lies at an address of the device already."""
+        return Window(self, self._locked(size), address, staged=True)
+
+    def _locked(self, size: int, flags: int = 0) -> np.ndarray:
         with self.calling(f"lock {size} bytes") as driver:
-            array = driver.pagelocked_empty(size, np.uint8)
+            array: np.ndarray = driver.pagelocked_empty(size, np.uint8, mem_flags=flags)
         self._allocations[array.ctypes.data] = array.base
-        return Window(self, array, address, staged=True)
+        return array
 
     def release(self, window: Window) -> None:
         """Gives a window back before the block ends; nobody may use it any more."""

@@ -187,9 +187,13 @@ def test_a_frame_that_fails_does_not_touch_the_next(
 
 
 def test_a_frame_too_large_for_the_memory_fails_alone(engine: TensorRtEngine, gpu: Any) -> None:
-    gpu.capacity = gpu.taken + 100_000
+    gpu.capacity, held = gpu.taken + 100_000, left_behind(gpu)["blocks"]
     with pytest.raises(DeviceMemoryFull, match="bytes"):
         engine.lanes[0].label(frame(1, (500, 500)), Wanted("frame"))
+    gpu.capacity, gpu.refuse = 1 << 28, "cuMemHostAlloc"
+    with pytest.raises(CallFailed, match="lock"):
+        engine.lanes[0].label(frame(1, (500, 500)), Wanted("frame"))
+    assert left_behind(gpu)["blocks"] == held, "half of a window is left behind"
     np.testing.assert_array_equal(
         engine.lanes[0].label(frame(2), Wanted("frame")).labels, truth(frame(2), "frame")
     )
