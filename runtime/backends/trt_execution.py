@@ -147,6 +147,9 @@ class LoadedPlan:
                 "Stop other programs that use the GPU, or build with a smaller workspace",
             )
         give_scratch(context, self._capabilities, self._scratch, self._scratch_bytes)
+        # What TensorRT copies on the default stream may still be under way when it returns, and
+        # streams that do not block would not wait for it.
+        self.device.require_answer("make the engine ready to run")
         if self.one_context:
             self._only_context = context
             self._things.callback(setattr, self, "_only_context", None)

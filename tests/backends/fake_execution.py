@@ -195,6 +195,14 @@ class PlanContext:
         self.shape_is_set = -1 not in engine.shapes["image"]
         self.profiler: Any = None
         self.device_memory = 0
+        # What a context brings along is copied on the default stream, which streams that do not
+        # block never wait for; a copy from pageable memory goes on after its call has returned.
+        self.own_stream = trt.driver.Stream(1)
+        self.is_there = False
+        trt.driver.streams[self.own_stream.handle].put(self._arrive)
+
+    def _arrive(self) -> None:
+        self.is_there = True
 
     def set_device_memory(self, memory: int, size: int) -> None:
         assert size >= self.engine.device_memory_size_v2
@@ -234,6 +242,8 @@ class PlanContext:
         shape = (3, manifest.input.height, manifest.input.width)
         given = self._tensor(addresses["image"], shape, does.types[0])
         logits = logits_of(given, manifest)
+        if not self.is_there:
+            logits[...] = np.nan
         if does.poison is not None:
             logits[...] = does.poison
         if does.layout != "LINEAR":
