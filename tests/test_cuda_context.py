@@ -51,7 +51,6 @@ def test_threads_are_rid_of_a_context_that_cannot_be_left(driver: Any, broken: s
         driver.refuse, driver.broken = "cuCtxPopCurrent", broken
         with pytest.raises(driver.LogicError):
             context.leave()
-        assert driver.Context.get_current() is None
 
     def own() -> None:
         context = PrimaryContext(driver, driver.Device(0))
@@ -61,10 +60,11 @@ def test_threads_are_rid_of_a_context_that_cannot_be_left(driver: Any, broken: s
         with pytest.raises(driver.LogicError):
             context.leave()
         context.release()
-        assert driver.Context.get_current() is None
 
+    # The real pycuda would end the tests with either thread.
     with ThreadPoolExecutor(1) as owner:
         owner.submit(own).result()
+    assert driver.pushed == []
 
 
 def test_a_context_that_cannot_be_entered_is_released(driver: Any) -> None:
