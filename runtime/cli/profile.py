@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Tuple
+
+from runtime.cli.picture_size import picture_size
 
 HELP = "time a model's levels and blocks, and what pruning makes of them"
 
@@ -27,7 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         choices=("torch", "openvino"),
         help="what runs them [both]; may be repeated",
     )
-    add("--size", type=_size, metavar="HxW", help="of the picture [the first model's input]")
+    add("--size", type=picture_size, metavar="HxW", help="of the picture [the first model's input]")
     add("--repetitions", type=int, default=20, metavar="N", help="passes that count [20]")
     add(
         "--tensorrt-profile",
@@ -93,10 +95,3 @@ def _named(text: str) -> Tuple[str, Path]:
     name, equals, path = text.partition("=")
     # A file whose own name has such a sign is not renamed.
     return (name, Path(path)) if equals and not Path(text).exists() else ("", Path(text))
-
-
-def _size(text: str) -> Tuple[int, int]:
-    height, _, width = text.partition("x")
-    if not height.isdecimal() or not width.isdecimal():
-        raise ArgumentTypeError(f"{text!r}: give rows and columns, such as 1024x2048")
-    return int(height), int(width)

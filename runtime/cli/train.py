@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any, Dict, Tuple
+
+from runtime.cli.picture_size import picture_size
 
 HELP = "train a network on a dataset"
 
@@ -49,8 +51,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--plan", type=Path, metavar="FILE", help="a whole plan in TOML; flags win")
     add("--split", dest="splits", action="append", metavar="NAME", help="to learn from [train]")
     add("--validate-on", action="append", metavar="NAME", help="split to measure on")
-    add("--size", type=_size, metavar="HxW", help="the model's input [the first picture's]")
-    add("--crop", type=_size, metavar="HxW", help="size of the views that are learnt from")
+    add("--size", type=picture_size, metavar="HxW", help="the model's input [the first picture's]")
+    add("--crop", type=picture_size, metavar="HxW", help="size of the views that are learnt from")
     for flag, (_, text) in PLAN_FLAGS.items():
         add(f"--{flag}", metavar=flag.rpartition("-")[2].upper(), help=text)
     how = parser.add_argument_group("how to run it, without any effect on the result").add_argument
@@ -89,10 +91,3 @@ def _given(arguments: Namespace) -> Dict[str, Any]:
     places = {flag.replace("-", "_"): place for flag, (place, _) in PLAN_FLAGS.items()}
     values = {place: getattr(arguments, name) for name, place in {**places, **OTHER_PLACES}.items()}
     return {place: value for place, value in values.items() if value is not None}
-
-
-def _size(text: str) -> Tuple[int, int]:
-    height, _, width = text.partition("x")
-    if not height.isdecimal() or not width.isdecimal():
-        raise ArgumentTypeError(f"{text!r} is no size: give rows and columns, such as 360x480")
-    return int(height), int(width)
