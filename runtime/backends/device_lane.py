@@ -15,6 +15,7 @@ import numpy as np
 
 from runtime.backends import Labelled, Wanted
 from runtime.backends.device_buffers import STAMP_BYTES, Buffers, Way
+from runtime.backends.device_thread import CLOSING_SECONDS, closed
 from runtime.cuda_faults import WrongThread
 from runtime.cuda_streams import Window
 from runtime.errors import EngineFailed
@@ -46,6 +47,7 @@ class DeviceLane:
         self._classes = way.manifest.classes.to_classes()
         self._buffers: Buffers = way.thread.call(lambda: Buffers(way))
         self._owned = threading.Lock()
+        self._closed = False
         self._generation = 0
 
     def label(self, frame: Frame, wanted: Wanted) -> Labelled:
@@ -56,6 +58,8 @@ class DeviceLane:
             RuntimeFault: this frame failed, the next may not.
         """
         if not self._owned.acquire(blocking=False):
+            if self._closed:
+                raise closed()
             raise WrongThread(
                 "a second thread uses a lane whose frame is not finished", "Give each its own lane"
             )
@@ -63,6 +67,12 @@ class DeviceLane:
             return self._label(frame, wanted)
         finally:
             self._owned.release()
+
+    def close(self) -> None:
+        """Takes no more frames, and lets whoever has one copy it out before its memory goes."""
+        self._closed = True
+        # Never released. Who does not come out of a GPU that hangs will touch no memory either.
+        self._owned.acquire(timeout=CLOSING_SECONDS)
 
     def _label(self, frame: Frame, wanted: Wanted) -> Labelled:
         buffers = self._buffers

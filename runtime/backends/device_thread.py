@@ -8,7 +8,7 @@ order in which the jobs were handed in.
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import ExitStack
 from queue import SimpleQueue
 from types import TracebackType
@@ -85,10 +85,7 @@ class DeviceThread:
             self._orders.put(None)
         self._queueing.join(CLOSING_SECONDS)
         if self._queueing.is_alive() and error is None:
-            raise EngineFailed(
-                f"the GPU did not come to an end within {CLOSING_SECONDS:g} s",
-                "Look into `dmesg` for NVRM or nvgpu faults; the process has to end",
-            )
+            raise _endless()
 
     def call(self, work: Callable[[], T]) -> T:
         """Runs `work` on the queueing thread; returns or raises what it does.
@@ -99,6 +96,18 @@ class DeviceThread:
         answer: Future[T] = Future()
         self._hand_in(lambda: _settle(answer, work))
         return answer.result()
+
+    def end(self, work: Callable[[], object]) -> None:
+        """Like `call`, for what ends something: nobody waits long for a GPU that hangs.
+
+        Raises:
+            EngineFailed: the device is closed, or does not come to an end.
+        """
+        answer: Future[object] = Future()
+        self._hand_in(lambda: _settle(answer, work))
+        if wait([answer], CLOSING_SECONDS).not_done:
+            raise _endless()
+        answer.result()
 
     def run(self, job: Job) -> Any:
         """Hands in a job and waits for its answer.
@@ -113,7 +122,7 @@ class DeviceThread:
     def _hand_in(self, order: Callable[[], None]) -> None:
         with self._handing:
             if self._closed:
-                raise EngineFailed("the engine is closed", "Run it inside its `with` block")
+                raise closed()
             self._orders.put(order)
 
     def _queue(self) -> None:
@@ -153,6 +162,18 @@ class DeviceThread:
             for job, answer in iter(self._begun.get, None):
                 # Room first: whoever gets the answer may hand in the next job at once.
                 _settle(answer, job.finish, self._room.release)
+
+
+def closed() -> EngineFailed:
+    """What is raised at whoever comes too late."""
+    return EngineFailed("the engine is closed", "Run it inside its `with` block")
+
+
+def _endless() -> EngineFailed:
+    return EngineFailed(
+        f"the GPU did not come to an end within {CLOSING_SECONDS:g} s",
+        "Look into `dmesg` for NVRM or nvgpu faults; the process has to end",
+    )
 
 
 def _settle(

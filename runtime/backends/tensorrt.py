@@ -17,13 +17,13 @@ from runtime import cuda_api
 from runtime.backends import AS_USUAL, DeviceOptions, Mode, TensorSpec, input_tensor, output_tensor
 from runtime.backends.device_buffers import Buffers, Way
 from runtime.backends.device_lane import DeviceLane
-from runtime.backends.device_thread import DeviceThread
+from runtime.backends.device_thread import DeviceThread, closed
 from runtime.backends.plan import tensorrt_module
 from runtime.backends.trt_api import TensorRT
 from runtime.backends.trt_execution import LoadedPlan, Use
 from runtime.backends.trt_layer_times import LayerTimes, profiler_for
 from runtime.cuda import CudaDevice
-from runtime.errors import BuildFailed, EngineFailed, EngineRefused
+from runtime.errors import BuildFailed, EngineRefused
 from runtime.manifest import Build, EngineManifest
 from runtime.preprocess.cuda import DeviceFrame, preprocess_launch
 
@@ -88,13 +88,15 @@ class TensorRtEngine:
                 trt, thread.device, self._artefact.read_bytes(), self._manifest, self._use
             )
             thread.call(plan.__enter__)
-            things.callback(thread.call, lambda: plan.__exit__(None, None, None))
+            things.callback(thread.end, lambda: plan.__exit__(None, None, None))
             prepare, answer = (thread.call(thread.device.stream) for _ in range(2))
             way = Way(thread, plan, prepare, answer, self._options)
             # A frame that nobody waits for any more may still be under way.
-            things.callback(thread.call, lambda: _settle(way))
+            things.callback(thread.end, lambda: _settle(way))
             slot = TensorRtSlot(way)
             self.lanes = tuple(DeviceLane(way) for _ in range(LANES[self._mode]))
+            for lane in self.lanes:
+                things.callback(lane.close)
             self.slots = (slot,)
             self._things = things.pop_all()
         return self
@@ -115,7 +117,7 @@ class TensorRtEngine:
             EngineFailed: the engine is closed, or stopped computing.
         """
         if not self.slots:
-            raise EngineFailed("the engine is closed", "Run it inside its `with` block")
+            raise closed()
         slot, times = self.slots[0], LayerTimes()
         slot.run()
         slot.report_to(profiler_for(self._module(), times))
