@@ -62,7 +62,8 @@ test-rtx-all: .venv-rtx/.ready .venv/.development ## Build every plan, write doc
 test-pycuda: .venv-pycuda/.ready ## Run what launches kernels with the real pycuda, without a GPU
 	.venv-pycuda/bin/python -m pytest -q -m pycuda tests/test_cuda.py tests/test_cuda_context.py \
 	    tests/kernels tests/stub_driver tests/backends/test_device_lane.py \
-	    tests/backends/test_device_thread.py tests/backends/test_tensorrt.py
+	    tests/backends/test_device_thread.py tests/backends/test_device_closing.py \
+	    tests/backends/test_tensorrt.py
 
 test-gpu: .venv/.development ## Run what needs an NVIDIA GPU, on a machine that has one and pycuda
 	.venv/bin/python -m pytest -q -m gpu
