@@ -64,8 +64,10 @@ class HttpServer:
             on_death: called, on the server's thread, if it ends without having been stopped.
 
         Raises:
+            InvalidConfig: another program listens on the port by now.
             RuntimeFault: the server did not start.
         """
+        self._listen()
         config = uvicorn.Config(
             app,
             lifespan="off",
@@ -92,6 +94,15 @@ class HttpServer:
         self._thread.start()
         if not server.accepting.wait(START_SECONDS) or not server.started:
             raise RuntimeFault("the HTTP server did not start", "See the log for what held it up")
+
+    def _listen(self) -> None:
+        # The kernel gives one port to several programs until the first of them listens: to two
+        # daemons that load at the same time, of which uvicorn would let the second one crash.
+        try:
+            self._socket.listen(BACKLOG)
+        except OSError as error:
+            port = self._socket.getsockname()[1]
+            raise _bind_fault(self._host, port, error) from error
 
     def stop(self, patience: float) -> None:
         """Accepts nothing more, lets open connections end for `patience` seconds, ends the thread.

@@ -61,6 +61,16 @@ def test_a_port_that_is_taken_is_told_before_anything_is_loaded() -> None:
             HttpServer("127.0.0.1", port)
 
 
+def test_a_port_that_another_daemon_took_while_this_one_loaded_is_told() -> None:
+    with HttpServer("127.0.0.1", 0) as first:
+        port = int(first.url.rsplit(":", 1)[1])
+        with HttpServer("127.0.0.1", port) as second:
+            start(first, hello)
+            with pytest.raises(InvalidConfig, match=rf"port {port} of 127.0.0.1 is taken"):
+                start(second, hello)
+        assert httpx.get(first.url).text == "hello"
+
+
 @pytest.mark.parametrize("host", ["no such host", "192.0.2.1"])
 def test_an_address_that_is_not_of_this_machine_is_told(host: str) -> None:
     with pytest.raises(InvalidConfig, match=r"--host 127\.0\.0\.1"):
