@@ -78,6 +78,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     Returns:
         The exit code.
     """
+    _report_nothing_to_others()
     arguments, unknown = parser().parse_known_args(argv)
     try:
         if unknown:
@@ -116,6 +117,12 @@ def parser() -> argparse.ArgumentParser:
         command.add_arguments(added)
         added.set_defaults(run=command.run, of=added)
     return tree
+
+
+def _report_nothing_to_others() -> None:
+    # Importing openvino sends an event to its maker unless the user has found out how to forbid
+    # it. Where this module cannot be imported, openvino uses a stub that sends nothing.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 
 def _unknown(command: argparse.ArgumentParser, unknown: Sequence[str]) -> InvalidInput:
