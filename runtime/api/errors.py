@@ -93,9 +93,7 @@ async def _answer(request: Request, error: Exception) -> Response:
         status, headers = refusal(error)
         return _sentence(status, str(error), headers)
     if isinstance(error, RequestValidationError):
-        first = error.errors()[0]
-        given = f"{first['loc'][-1]} = {first['input']!r}"
-        return _sentence(HTTPStatus.BAD_REQUEST, f"{given} is refused: {first['msg']}.")
+        return _sentence(HTTPStatus.BAD_REQUEST, _parameter_sentence(error.errors()[0]))
     if isinstance(error, HTTPException):
         return _sentence(error.status_code, _routing_sentence(request, error), error.headers)
     # The server logs the traceback; a client has no use for it, an attacker has.
@@ -103,6 +101,13 @@ async def _answer(request: Request, error: Exception) -> Response:
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "This is a defect of the daemon; its log has the details.",
     )
+
+
+def _parameter_sentence(refused: Mapping[str, Any]) -> str:
+    name = refused["loc"][-1]
+    if refused["type"] == "extra_forbidden":
+        return f"There is no parameter {name!r} here; see /docs."
+    return f"{name} = {refused['input']!r} is refused: {refused['msg']}."
 
 
 def _routing_sentence(request: Request, error: HTTPException) -> str:

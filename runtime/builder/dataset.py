@@ -23,6 +23,17 @@ T = TypeVar("T")
 UNKNOWN = -1
 """Entry of `ids_on_disk` for an id that no label map of the layout may hold."""
 
+PIXELS_OF_MODE = {
+    "1": "single bits",
+    "I": "16-bit numbers",
+    "I;16": "16-bit numbers",
+    "I;16B": "16-bit numbers",
+    "LA": "grey with transparency",
+    "RGB": "colours",
+    "RGBA": "colours with transparency",
+}
+"""What Pillow's modes are in a PNG; a 16-bit one is I or I;16, by Pillow's release."""
+
 Decoded = Tuple[np.ndarray, np.ndarray]
 """An image, (height, width, 3) uint8 RGB, and its labels, (height, width) uint8."""
 
@@ -193,7 +204,7 @@ def _read_label_file(path: Path) -> np.ndarray:
         ) from broken
     if mode not in ("L", "P"):
         raise InvalidInput(
-            f"label map {path} has pixels of mode {mode}",
+            f"label map {path} holds {PIXELS_OF_MODE.get(mode, f'pixels of mode {mode}')}",
             "Store one class id per pixel, as 8-bit grey or palette PNG",
         )
     return stored

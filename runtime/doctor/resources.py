@@ -99,7 +99,7 @@ def port(here: Surroundings) -> Iterator[Finding]:
     except OSError as error:
         yield problem(
             "port",
-            f"{host}:{number} cannot be listened at: {error.strerror}",
+            f"{host}:{number} cannot be listened at: {_reason(error)}",
             f"Stop what listens there (`ss -ltnp sport = :{number}`), or serve with --port",
         )
 
@@ -115,6 +115,12 @@ def clock(here: Surroundings) -> Iterator[Finding]:
         yield ok("clock", "it is synchronised")
     elif told == "no":
         yield warning("clock", "it is not synchronised, so times of frames drift", cure)
+
+
+def _reason(error: OSError) -> str:
+    # The socket module repeats the address; names that do not resolve have numbers of their own.
+    named = error.errno is not None and error.errno > 0
+    return os.strerror(error.errno) if named else str(error.strerror)
 
 
 def _memory(here: Surroundings) -> Dict[str, int]:

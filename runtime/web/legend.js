@@ -1,6 +1,9 @@
 // The engine's facts and evidence, and class legends with each class's share of the picture.
 const element = (id) => document.getElementById(id);
 
+const points = new Intl.NumberFormat("en", {
+  signDisplay: "exceptZero", minimumFractionDigits: 2, maximumFractionDigits: 2,
+});
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 
 export function showEngine(engine) {
@@ -38,7 +41,7 @@ function showEvidence(evidence) {
     row.insertCell().textContent = `${item.split} (${item.images}${seen})`;
     row.insertCell().textContent = percent(item.miou);
     row.insertCell().textContent = item.reference_miou == null
-      ? "–" : `${(100 * (item.miou - item.reference_miou)).toFixed(2)}`;
+      ? "–" : points.format(100 * (item.miou - item.reference_miou));
   }
   element("evidence").replaceChildren(table);
 }

@@ -116,7 +116,7 @@ def test_a_bad_body_gets_one_clear_sentence(
     ("address", "headers", "status", "sentence"),
     [
         ("/segment?format=gif", {}, 400, "no format 'gif'"),
-        ("/segment?fromat=raw", {}, 400, "fromat"),
+        ("/segment?fromat=raw", {}, 400, "There is no parameter 'fromat' here"),
         ("/segment?opacity=7", {}, 400, "opacity"),
         ("/segment?opacity=nan", {}, 400, "opacity"),
         ("/segment?size=huge", {}, 400, "size"),

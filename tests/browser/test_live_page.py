@@ -116,6 +116,12 @@ def test_engine_and_classes_are_named(visit: Visit) -> None:
     expect(page.locator("#legend")).to_contain_text("%")
 
 
+def test_the_four_plots_stand_side_by_side(visit: Visit) -> None:
+    expect(visit.page.locator(".plot")).to_have_count(4)
+    tops = "() => [...document.querySelectorAll('.plot')].map((plot) => plot.offsetTop)"
+    assert len(set(visit.page.evaluate(tops))) == 1
+
+
 def test_opacity_asks_for_another_picture(visit: Visit) -> None:
     page = visit.page
     wait_until(page, f"document.getElementById('stream').naturalWidth === {WIDTH}")

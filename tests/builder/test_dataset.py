@@ -108,6 +108,11 @@ def _colour_labels(folder: Path) -> None:
     Image.new("RGB", (64, 64)).save(folder / "train" / "labels" / "even_000.png")
 
 
+def _deep_labels(folder: Path) -> None:
+    deep = np.zeros((64, 64), np.uint16)
+    Image.fromarray(deep).save(folder / "train" / "labels" / "even_000.png")
+
+
 def _foreign_id(folder: Path) -> None:
     Image.new("L", (64, 64), 3).save(folder / "train" / "labels" / "even_000.png")
 
@@ -120,7 +125,8 @@ def _foreign_id(folder: Path) -> None:
         (_empty_image, r"images/even_000\.png cannot be decoded"),
         (_truncate_labels, r"labels/even_000\.png cannot be decoded"),
         (_shrink_labels, r"labels/even_000\.png is 32x64 but its image even_000\.png is 64x64"),
-        (_colour_labels, r"labels/even_000\.png has pixels of mode RGB"),
+        (_colour_labels, r"labels/even_000\.png holds colours\. .*8-bit"),
+        (_deep_labels, r"labels/even_000\.png holds 16-bit numbers\. .*8-bit"),
         (_foreign_id, r"labels/even_000\.png holds the ids \[3\].*0 to 2.*255"),
     ],
 )
