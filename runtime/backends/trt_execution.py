@@ -129,9 +129,11 @@ class LoadedPlan:
         """Whether all executions take turns with a single context.
 
         Before TensorRT 10 a range of sizes belongs to one context as long as that lives, and a plan
-        with an open batch has one range.
+        with an open batch has one range. A DLA holds 16 loadables, and a plan that falls back to
+        the GPU again and again has many of them.
         """
-        return self.interface.open_batch and not self._capabilities.shared_profiles
+        range_is_taken = self.interface.open_batch and not self._capabilities.shared_profiles
+        return self._use.dla_core is not None or range_is_taken
 
     @property
     def problems(self) -> Tuple[str, ...]:

@@ -19,6 +19,7 @@ from tests.backends.fake_tensorrt import FakeTensorRT
 from tests.fake_cuda import FakeDriver
 
 PLAN = b"a plan"
+DLA_LOADABLES = 16
 TYPES = {"FLOAT": np.float32, "HALF": np.float16, "INT8": np.int8}
 
 
@@ -49,6 +50,7 @@ class Behaviour:
         extra: further tensors, by name their mode.
         scratch: bytes that an execution context needs.
         dla_cores: how many the machine has.
+        loadables: of the plan on a DLA, of which a core holds 16 at a time.
         loads: whether the plan can be deserialised; else `says` is logged.
         prepares: whether it gets an execution context.
         runs: whether it is enqueued.
@@ -63,6 +65,7 @@ class Behaviour:
     extra: Dict[str, str] = field(default_factory=dict)
     scratch: int = 1 << 20
     dla_cores: int = 0
+    loadables: int = 0
     loads: bool = True
     prepares: bool = True
     runs: bool = True
@@ -135,6 +138,7 @@ class PlanEngine:
 
         self.streams: Dict[int, Any] = {}
         self.of_profile: WeakSet[PlanContext] = WeakSet()
+        self.living: WeakSet[PlanContext] = WeakSet()
 
     def takes_profile(self, context: PlanContext) -> bool:
         """Whether a context gets the only profile: 10 shares it, 8 keeps it for the first.
@@ -182,7 +186,12 @@ class PlanEngine:
         if not self.trt.does.prepares:
             self.trt.say("ERROR", self.trt.does.says)
             return None
-        return self.trt.show("IExecutionContext", PlanContext(self.trt, self))
+        if self.trt.does.loadables * (len(self.living) + 1) > DLA_LOADABLES:
+            self.trt.say("ERROR", "DLA Error in deserialize: 7 (Failure to load program.)")
+            return None
+        context = PlanContext(self.trt, self)
+        self.living.add(context)
+        return self.trt.show("IExecutionContext", context)
 
 
 class PlanContext:
