@@ -6,9 +6,16 @@ never compute at the same time, which one stream for all of them ensures.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Callable, Optional
 
-from runtime.backends.trt_api import ICudaEngine, IExecutionContext, TensorRT
+from runtime.backends.trt_api import (
+    ICudaEngine,
+    IExecutionContext,
+    IRuntimeCache,
+    IRuntimeConfig,
+    TensorRT,
+)
 from runtime.backends.trt_capabilities import Capabilities
 from runtime.errors import EngineRefused
 
@@ -61,12 +68,25 @@ def scratch_bytes(engine: ICudaEngine, capabilities: Capabilities) -> int:
     return engine.device_memory_size
 
 
+@dataclass(frozen=True)
+class _Configured:
+    """Makes contexts, and holds the cache that they use as long as they live."""
+
+    engine: ICudaEngine
+    config: IRuntimeConfig
+    cache: IRuntimeCache
+
+    def __call__(self) -> Optional[IExecutionContext]:
+        return self.engine.create_execution_context(self.config)
+
+
 def _configured(trt: TensorRT, engine: ICudaEngine, cuda_graphs: bool) -> Maker:
     """TensorRT-RTX compiles for the GPU when a context is made; the cache lets it do so once."""
     config = engine.create_runtime_config()
     strategies = trt.ExecutionContextAllocationStrategy.__members__
     config.set_execution_context_allocation_strategy(strategies["USER_MANAGED"])
-    config.set_runtime_cache(config.create_runtime_cache())
+    cache = config.create_runtime_cache()
+    config.set_runtime_cache(cache)
     if cuda_graphs:
         config.cuda_graph_strategy = trt.CudaGraphStrategy.__members__["WHOLE_GRAPH_CAPTURE"]
-    return lambda: engine.create_execution_context(config)
+    return _Configured(engine, config, cache)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 from enum import Enum
 from types import SimpleNamespace
-from typing import Any, List
+from typing import Any, Callable, List, Optional
 
 import pytest
 
@@ -24,19 +25,23 @@ class Graphs(Enum):
     WHOLE_GRAPH_CAPTURE = 1
 
 
+class Cache:
+    """Must outlive every context that was made with it."""
+
+
 class Configuration:
-    """What RTX's documentation says of `IRuntimeConfig`."""
+    """What RTX's documentation says of `IRuntimeConfig`; it does not say that the cache is held."""
 
     def __init__(self) -> None:
         self.strategy, self.cuda_graph_strategy = Strategy.STATIC, Graphs.DISABLED
-        self.cache: Any = None
-        self.create_runtime_cache = object
+        self.cache: Callable[[], Optional[Cache]] = lambda: None
+        self.create_runtime_cache = Cache
 
     def set_execution_context_allocation_strategy(self, strategy: Strategy) -> None:
         self.strategy = strategy
 
-    def set_runtime_cache(self, cache: object) -> bool:
-        self.cache = cache
+    def set_runtime_cache(self, cache: Cache) -> bool:
+        self.cache = weakref.ref(cache)
         return True
 
 
@@ -59,7 +64,7 @@ def test_contexts_of_rtx_share_what_was_compiled(rtx: Capabilities, cuda_graphs:
     make()
     make()
     first, second = used
-    assert first.cache is second.cache is not None
+    assert first.cache() is second.cache() is not None
     assert first.strategy is Strategy.USER_MANAGED
     expected = Graphs.WHOLE_GRAPH_CAPTURE if cuda_graphs else Graphs.DISABLED
     assert first.cuda_graph_strategy is expected
