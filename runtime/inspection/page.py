@@ -59,11 +59,12 @@ def model_facts(manifest: EngineManifest) -> Dict[str, str]:
         },
         "parameters": f"{model.parameters:,}",
         "multiply-adds": f"{model.macs / 1e9:.2f} GMACs",
-        "input": f"{taken.width} x {taken.height}, {taken.geometry}, {taken.resampling}, "
-        f"{taken.colour_order}",
+        "input": f"{taken.width} wide, {taken.height} high, {taken.geometry}, "
+        f"{taken.resampling}, {taken.colour_order}",
         "normalised": f"mean {described(taken.mean)}; deviation {described(taken.std)}",
-        "padding": described(taken.pad),
-        "logits": f"{given.width} x {given.height} x {len(manifest.classes.names)}",
+        "padding": f"colour {described(taken.pad)}",
+        "logits": f"{given.width} wide, {given.height} high, "
+        f"of {len(manifest.classes.names)} classes",
         "built": f"{source.created_at} by runtime {source.runtime_version}",
         "checkpoint": source.checkpoint_sha256[:SHORT_HASH],
         "recipe": source.recipe_sha256[:SHORT_HASH],

@@ -32,9 +32,9 @@ def write_result(path: Path, data: bytes) -> None:
         # Whoever writes here holds the folder.
         write_whole(path, data, alone=True)
     except OSError as error:
-        raise OutputFailed(
-            f"{path} cannot be written: {error.strerror}", "Free disk space or choose another place"
-        ) from error
+        forbidden = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+        cure = ELSEWHERE if forbidden else f"Free disk space. {ELSEWHERE}"
+        raise OutputFailed(f"{path} cannot be written: {error.strerror}", cure) from error
 
 
 class OutputFolder:

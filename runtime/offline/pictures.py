@@ -85,8 +85,10 @@ class Pictures:
         options = self._run.options
         try:
             pixels = decode_image(picture.read_bytes(), options.limits)
-        except (InvalidInput, OSError) as error:
+        except InvalidInput as error:
             return str(error)
+        except OSError as error:
+            return f"it cannot be read: {error.strerror}"
         # Both are of the picture's own size and drawn on its own pixels: no more is wanted.
         segmentation = segmenter.segment(Frame(pixels, 0, time.time(), picture.name))
         masks = self._masks[picture]

@@ -21,11 +21,16 @@ def console_progress() -> Iterator[Progress]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Bar(*columns, console=Console(stderr=True)) as bar:
-        # Hidden until something is told: where all is finished there is nothing to show.
-        task = bar.add_task("", total=None, visible=False)
+    bar = Bar(*columns, console=Console(stderr=True))
+    task = bar.add_task("", total=None)
 
-        def show(name: str, done: int, total: Optional[int]) -> None:
-            bar.update(task, description=name, completed=done, total=total, visible=True)
+    def show(name: str, done: int, total: Optional[int]) -> None:
+        bar.update(task, description=name, completed=done, total=total)
+        bar.start()
 
+    try:
         yield show
+    finally:
+        # A bar that was never started would end in an empty line.
+        if bar.live.is_started:
+            bar.stop()

@@ -40,7 +40,7 @@ def test_nothing_is_wider_than_a_terminal_or_cut_off(lines: List[str]) -> None:
     [
         "12,055,243",
         "10.83 GMACs",
-        "96 x 64, letterbox, bilinear, rgb",
+        "96 wide, 64 high, letterbox, bilinear, rgb",
         "stem 64; stages 64 128 250 511; inner 64 64 / 120 128",
         "here would be served",
         "here could be served, but another is preferred",

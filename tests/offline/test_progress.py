@@ -5,6 +5,12 @@ import pytest
 from runtime.offline.progress import console_progress
 
 
+def test_where_nothing_is_done_nothing_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with console_progress():
+        pass
+    assert capsys.readouterr().err == ""
+
+
 def test_the_bar_is_on_standard_error_and_ends_full(capsys: pytest.CaptureFixture[str]) -> None:
     with console_progress() as progress:
         progress("a.jpg", 1, None)
