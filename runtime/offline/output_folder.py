@@ -6,6 +6,7 @@ continued run cannot mix those of two engines. One run at a time writes into the
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -32,8 +33,8 @@ def write_result(path: Path, data: bytes) -> None:
         # Whoever writes here holds the folder.
         write_whole(path, data, alone=True)
     except OSError as error:
-        forbidden = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
-        cure = ELSEWHERE if forbidden else f"Free disk space. {ELSEWHERE}"
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        cure = "Free disk space or choose another place" if full else ELSEWHERE
         raise OutputFailed(f"{path} cannot be written: {error.strerror}", cure) from error
 
 

@@ -24,8 +24,9 @@ def test_a_file_is_written_whole_and_replaces_the_earlier_one(tmp_path: Path) ->
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutputFailed, match=r"file/mask\.png"):
+    with pytest.raises(OutputFailed, match=r"file/mask\.png") as refused:
         write_result(tmp_path / "file" / "mask.png", b"")
+    assert refused.value.cure == "Choose another folder with -o"
 
 
 def test_a_result_older_than_its_source_is_not_finished(tmp_path: Path) -> None:

@@ -63,6 +63,12 @@ class TestOnePicture:
         with pytest.raises(Incomplete, match=r"(?s)1 could not .*bad\.jpg: .*no JPEG, PNG or WebP"):
             segment(tmp_path / "bad.jpg", tmp_path / "out").require_complete()
 
+    def test_one_that_cannot_be_read_is_an_incomplete_run(self, tmp_path: Path) -> None:
+        # A file that nobody may read, root included: nothing is mapped at address 0.
+        (tmp_path / "locked.jpg").symlink_to("/proc/self/mem")
+        with pytest.raises(Incomplete, match=r"locked\.jpg: it cannot be read: [^\[]+\. Replace"):
+            segment(tmp_path / "locked.jpg", tmp_path / "out").require_complete()
+
     @pytest.mark.parametrize("shape", [SHAPE, (100, 200)])
     def test_a_device_brings_back_masks_alone(self, tmp_path: Path, shape: Tuple[int, int]) -> None:
         source, lane = tmp_path / "street.png", drawing_lane()
