@@ -21,7 +21,7 @@ from runtime.cuda_context import PrimaryContext
 from runtime.cuda_faults import CallFailed, DeviceLost, DeviceMemoryFull, WrongThread
 from runtime.cuda_streams import Event, Stream, Window
 from runtime.errors import EngineFailed, EngineRefused, RuntimeFault
-from runtime.kernels.binaries import code_for
+from runtime.kernels.binaries import code_for, not_loaded
 from runtime.kernels.launch import Launch
 
 Handed = TypeVar("Handed", Stream, Event)
@@ -88,9 +88,9 @@ class CudaDevice:
         try:
             with self.calling(f"load {code.name}"):
                 self._module = driver.module_from_buffer(code.content)
-        except RuntimeFault:
+        except RuntimeFault as fault:
             self.__exit__(None, None, None)
-            raise
+            raise not_loaded(fault) from fault
         return self
 
     def __exit__(

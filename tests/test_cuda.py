@@ -203,6 +203,17 @@ def test_a_gpu_that_is_too_old_is_refused(driver: Any, capability: Tuple[int, in
         pass
 
 
+def test_a_driver_too_old_for_the_kernels_is_told_so_and_let_go(driver: Any) -> None:
+    def start() -> None:
+        with CudaDevice(driver):
+            pass
+
+    driver.refuse = "cuModuleLoad"
+    with pytest.raises(EngineRefused, match=r"could not load sm_90\.cubin") as refused:
+        in_its_own_thread(start)
+    assert "cuda-compat-11-8" in refused.value.cure
+
+
 def test_pycuda_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pycuda.driver", None)
     with pytest.raises(EngineRefused, match=r"pycuda cannot be imported.*\[tensorrt\]"):

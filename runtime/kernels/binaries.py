@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Tuple
 
-from runtime.errors import EngineRefused
+from runtime.errors import EngineRefused, RuntimeFault
 
 FOLDER: Final = Path(__file__).resolve().parent / "binaries"
 MANIFEST_NAME: Final = "manifest.json"
@@ -85,3 +85,12 @@ def code_for(compute_capability: Tuple[int, int], folder: Path = FOLDER) -> Devi
     if found != expected:
         raise EngineRefused(f"{name} has the hash {found}, not {expected}", cure)
     return DeviceCode(name, content + b"\0" if name.endswith(".ptx") else content)
+
+
+def not_loaded(fault: RuntimeFault) -> EngineRefused:
+    """What to do about a driver that does not take the binary for its own device."""
+    return EngineRefused(
+        fault.problem,
+        "Update NVIDIA's driver to CUDA 11.8's or newer (JetPack 5: install cuda-compat-11-8). "
+        + fault.cure,
+    )
