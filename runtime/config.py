@@ -233,10 +233,15 @@ def _fault(
     if first["type"] == "extra_forbidden":
         model = StreamSettings if len(location) > 1 else ServeSettings
         near = difflib.get_close_matches(str(location[-1]), list(model.model_fields), n=1)
-        cure = f"Did you mean {near[0]!r}" if near else "See docs/configuration.md for all settings"
-        return InvalidConfig(f"{where}there is no setting {name!r}", cure)
+        nearest = f", the nearest is {near[0]!r}" if near else ""
+        return InvalidConfig(
+            f"{where}there is no setting {name!r}{nearest}", "docs/configuration.md lists them all"
+        )
     if first["type"] == "missing":
-        return InvalidConfig(f"{where}the setting {name!r} is missing", "Give it a value")
+        cure = "Give it a value"
+        if location == ("engine",):
+            cure = "Name the engine's folder, as in `runtime serve engines/camvid-demo`"
+        return InvalidConfig(f"{where}the setting {name!r} is missing", cure)
     message = first["msg"][:1].lower() + first["msg"][1:]
     return InvalidConfig(
         f"{where}{name} = {first['input']!r} is refused: {message}",

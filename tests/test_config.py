@@ -56,13 +56,13 @@ def test_settings_do_not_change() -> None:
     [
         (
             "engine = 'e'\n\nquue = 3\n",
-            r"daemon.toml, line 3: there is no setting 'quue'. Did you mean 'queue'",
+            r"daemon.toml, line 3: there is no setting 'quue', the nearest is 'queue'",
         ),
         ("engine = 'e'\nport = 99999\n", r"daemon.toml, line 2: port = 99999 is refused: .*65535"),
         ("engine = 'e'\nmode = 'fast'\n", r"line 2: mode = 'fast' is refused"),
         (
             "engine = 'e'\n[[streams]]\nid = 'a'\nuri = 'x'\n[[streams]]\nid = 'b'\nurl = 'y'\n",
-            r"line 7: there is no setting 'streams.1.url'. Did you mean 'uri'",
+            r"line 7: there is no setting 'streams.1.url', the nearest is 'uri'",
         ),
         (
             "engine = 'e'\n[[streams]]\nid = 'a'\nuri = 'x'\n\n[[streams]]\nid = 'b'\n",
@@ -90,7 +90,7 @@ def test_a_mistake_in_the_file_is_named_with_its_line(
         ({"SWIFTNET_PORT": "eighty"}, r"environment variable SWIFTNET_PORT: port = 'eighty'"),
         (
             {"SWIFTNET_PROT": "80"},
-            r"SWIFTNET_PROT: there is no setting 'prot'. Did you mean 'port'",
+            r"SWIFTNET_PROT: there is no setting 'prot', the nearest is 'port'",
         ),
     ],
 )

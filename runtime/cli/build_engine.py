@@ -102,7 +102,11 @@ def _add_plan_arguments(parser: ArgumentParser) -> None:
         help="pictures at once [the one picture of the file]",
     )
     add("--level", type=int, metavar="N", help="optimization level, 0 to 5 [TensorRT's own]")
-    add("--typing", choices=("weak", "strong"), help="[strong where it exists]")
+    add(
+        "--typing",
+        choices=("weak", "strong"),
+        help="types by flags, or those of the file [strong where it exists]",
+    )
     add("--dla", type=int, metavar="CORE", help="run on this DLA, the GPU doing what it cannot")
     add(
         "--require-int8",

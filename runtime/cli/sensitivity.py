@@ -38,15 +38,29 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--of", choices=tuple(ONLY_FOR), default=PRUNING, help=f"the change [{PRUNING}]")
     add("--data", type=Path, metavar="DIR", help="folder of the dataset to measure on")
     add("--out", type=Path, metavar="FOLDER", help="where to write; what was begun there goes on")
-    add("--pictures", type=int, metavar="N", help="at most so many to measure on [all; 8]")
+    add(
+        "--pictures",
+        type=int,
+        metavar="N",
+        help="at most so many to measure on [all of them; for quantization 8]",
+    )
     only = parser.add_argument_group("of pruning").add_argument
     only("--split", metavar="NAME", help="pictures to judge on [val]")
     only("--only", metavar="PATTERN", help="those whose names match, such as '0001TP_*'")
     only("--groups", type=_names, metavar="G,G", help="groups to cut, each alone [all]")
     only("--blocks", type=_names, metavar="B,B", help="all groups of these blocks, as for prune")
     only("--ratios", type=_shares, metavar="R,R", help="shares to remove [0.25,0.5,0.75]")
-    only("--importance", choices=("l1", "l2", "bn", "pyramid", "random"), help="who goes [l1]")
-    only("--recalibrate", type=Path, metavar="DIR", help="batch norms' pictures [split train]")
+    only(
+        "--importance",
+        choices=("l1", "l2", "bn", "pyramid", "random"),
+        help="which channels go [l1]",
+    )
+    only(
+        "--recalibrate",
+        type=Path,
+        metavar="DIR",
+        help="folder of pictures to measure batch norms on [split train]",
+    )
     only("--recalibrate-on", type=int, metavar="N", help="at most so many of them [32]")
     only = parser.add_argument_group("of quantization").add_argument
     only("--calib", type=Path, metavar="DIR", help="folder of pictures to calibrate INT8 on")

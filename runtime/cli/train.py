@@ -34,6 +34,7 @@ PLAN_FLAGS: Dict[str, Tuple[str, str]] = {
     "precision": ("settings.precision", "fp32, bf16 or fp16 arithmetic"),
     "seed": ("settings.seed", "of everything that is random"),
 }
+METAVARS = {"hold-out": "PATTERN", "imagenet": "FILE", "init": "CHECKPOINT"}
 OTHER_PLACES = {
     "dataset": "dataset",
     "splits": "splits",
@@ -47,20 +48,42 @@ def add_arguments(parser: ArgumentParser) -> None:
     """What to learn from, what to train, and how."""
     add = parser.add_argument
     add("dataset", nargs="?", type=Path, metavar="DATASET", help="folder of the dataset")
-    add("--out", type=Path, required=True, metavar="FOLDER", help="what was begun there goes on")
-    add("--plan", type=Path, metavar="FILE", help="a whole plan in TOML; flags win")
-    add("--split", dest="splits", action="append", metavar="NAME", help="to learn from [train]")
+    add(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="where to write; what was begun there goes on",
+    )
+    add(
+        "--plan",
+        type=Path,
+        metavar="FILE",
+        help="a whole plan in TOML; flags win. docs/training.md lists the defaults",
+    )
+    add(
+        "--split",
+        dest="splits",
+        action="append",
+        metavar="NAME",
+        help="split to learn from [train]; may be repeated",
+    )
     add("--validate-on", action="append", metavar="NAME", help="split to measure on")
     add("--size", type=picture_size, metavar="HxW", help="the model's input [the first picture's]")
     add("--crop", type=picture_size, metavar="HxW", help="size of the views that are learnt from")
     for flag, (_, text) in PLAN_FLAGS.items():
-        add(f"--{flag}", metavar=flag.rpartition("-")[2].upper(), help=text)
+        add(f"--{flag}", metavar=METAVARS.get(flag, flag.rpartition("-")[2].upper()), help=text)
     how = parser.add_argument_group("how to run it, without any effect on the result").add_argument
     how("--device", default="auto", help="auto, cpu or cuda [auto]")
     how("--workers", type=int, default=0, metavar="N", help="processes that load pictures [0]")
-    how("--save-every", type=float, default=120.0, metavar="S", help="seconds [120]")
-    how("--measure-every", type=int, default=5, metavar="N", help="epochs [5]")
-    how("--keep-step", type=int, metavar="K", help="write step K down, for prune --rewind")
+    how("--save-every", type=float, default=120.0, metavar="S", help="seconds between saves [120]")
+    how("--measure-every", type=int, default=5, metavar="N", help="epochs between measures [5]")
+    how(
+        "--keep-step",
+        type=int,
+        metavar="K",
+        help="keep the weights of step K too, for prune --rewind",
+    )
     how("--tensorboard", action="store_true", help="write TensorBoard events")
 
 

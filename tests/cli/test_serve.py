@@ -43,7 +43,7 @@ def test_passwords_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ([], "the setting 'engine' is missing"),
+        ([], "the setting 'engine' is missing. Name the engine's folder"),
         (["e", "--port", "99999"], "flag --port: port = '99999' is refused"),
         (["e", "--mode", "fast"], "flag --mode: mode = 'fast' is refused"),
         (["e", "--source", "a b=c", "--source", "stream-1=x"], "two streams are named 'stream-1'"),
