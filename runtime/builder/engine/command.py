@@ -31,6 +31,9 @@ def build_engine_command(request: BuildRequest) -> None:
         shown.print(rule_table(choice))
     if order.plans is not None:
         shown.print(plans_report(manifest), highlight=False, markup=False)
+    # On stderr and unwrapped: a line to copy, not a part of the evidence.
+    served = f"Serve it with `runtime serve {order.out}`."
+    told.print(served, soft_wrap=True, highlight=False, markup=False)
     if order.recipe.tensorrt is not None and order.plans is None:
         command = EngineFolder(order.out).plan_command()
         told.print(f"No TensorRT is installed here; on a device build its plans with `{command}`.")

@@ -35,7 +35,7 @@ def steps_per_epoch(pictures: int, batch: int) -> int:
     if pictures < batch:
         raise InvalidInput(
             f"{pictures} training pictures do not fill a batch of {batch}",
-            "Make the batch smaller or add pictures",
+            f"Ask for `--batch {pictures}` or fewer, or add pictures",
         )
     return pictures // batch
 

@@ -15,6 +15,7 @@ from runtime.backends.trt_calibration_cache import ranges_from_cache
 from runtime.builder.dataset import read_image
 from runtime.builder.engine import chain
 from runtime.builder.engine.blame import REPORT_NAME
+from runtime.builder.engine.command import build_engine_command
 from runtime.builder.engine.evidence import labels_of
 from runtime.builder.engine.plan_choice import PlanChoice
 from runtime.builder.quantization.calibrate import table_from_file
@@ -54,6 +55,15 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def copy(built: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(built, tmp_path / "copy"))
+
+
+def test_the_command_shows_the_evidence_and_ends_with_how_to_serve(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build_engine_command(request_in(copy))
+    told = capsys.readouterr()
+    assert "measured on" in told.out
+    assert told.err.splitlines()[-1] == f"Serve it with `runtime serve {engine_of(copy).path}`."
 
 
 def test_a_build_can_be_served_and_gives_the_known_answer(built: Path) -> None:

@@ -62,7 +62,9 @@ def test_a_batch_that_devices_cannot_share_is_refused() -> None:
 
 
 def test_too_few_pictures_for_a_batch_are_refused() -> None:
-    with pytest.raises(InvalidInput, match="3 training pictures do not fill a batch of 4"):
+    with pytest.raises(
+        InvalidInput, match=r"3 training pictures do not fill a batch of 4\. .*--batch 3"
+    ):
         visits(pictures=3)
 
 
