@@ -73,6 +73,8 @@ def run(arguments: Namespace) -> None:
         tensorrt=tuple(arguments.tensorrt),
         out=arguments.out,
     )
+    # A line and no bar: whatever moves on the screen would be timed as well.
+    sys.stderr.write("Opening the models and timing them in turns. That may take minutes.\n")
     sys.stdout.write(run_profile(job))
 
 

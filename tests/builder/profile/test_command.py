@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from runtime.builder.checkpoint import save_checkpoint
+from runtime.builder.profile.command import flags_of
 from runtime.builder.profile.encoder_alone import EncoderAlone
 from runtime.builder.profile.places import Place, places_in
+from runtime.builder.profile.profile import Profile, spread
 from runtime.builder.profile.torch_timing import TorchTiming
 from runtime.builder.pruning.latency import latency_table_from_file
 from runtime.cli import main
@@ -36,6 +38,15 @@ def test_torch_times_every_part_on_its_level(encoder: str, variant: str) -> None
     assert {Place(part, level) for part in blocks for level in levels} <= places
     assert {Place("blends"), Place("classifier")} <= places
     assert all(milliseconds >= 0 for milliseconds in times.values())
+
+
+def test_a_model_is_flagged_where_it_is_slow_and_the_first_ones_encoder_is_not() -> None:
+    def named(model: str) -> Profile:
+        slow = spread([5.0, 5.0])
+        return Profile(model, "openvino fp32", {}, rest=slow, layers=slow, forward=slow)
+
+    (flag,) = flags_of([named("full"), named("backbone of full"), named("half")])
+    assert flag.startswith("half: its forward pass of 5.00 ms is not clearly faster")
 
 
 def test_torch_leaves_no_hook_behind() -> None:
@@ -64,7 +75,9 @@ def test_profiles_checkpoints_on_both_backends(
     assert main(["prune", str(full), *cut]) == 0
     asked = ["--size", "128x128", "--repetitions", "1", "--out", str(out)]
     assert main(["profile", str(full), str(half), *asked]) == 0
-    text = capsys.readouterr().out
+    told = capsys.readouterr()
+    text = told.out
+    assert "That may take minutes" in told.err
     assert "| backbone of full" in text
     assert "openvino fp32" in text
     assert (
