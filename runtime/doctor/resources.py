@@ -119,8 +119,8 @@ def clock(here: Surroundings) -> Iterator[Finding]:
 
 def _reason(error: OSError) -> str:
     # The socket module repeats the address; names that do not resolve have numbers of their own.
-    named = error.errno is not None and error.errno > 0
-    return os.strerror(error.errno) if named else str(error.strerror)
+    number = error.errno
+    return os.strerror(number) if number is not None and number > 0 else str(error.strerror)
 
 
 def _memory(here: Surroundings) -> Dict[str, int]:
