@@ -142,7 +142,8 @@ def pycuda_driver() -> Driver:
     except ImportError as error:
         raise EngineRefused(
             f"pycuda cannot be imported: {error}",
-            "Install it with `pip install 'swiftnet-runtime[tensorrt]'`; where it is installed the "
-            "driver is missing: in a container run with `--runtime nvidia` or `--gpus all`",
+            "Install it with `pip install '.[tensorrt]'` in the project's folder; where it is "
+            "installed the driver is missing: in a container run with `--runtime nvidia` or "
+            "`--gpus all`",
         ) from error
     return driver  # type: ignore[no-any-return]

@@ -28,6 +28,7 @@ LAYERS: Tuple[Tuple[str, ...], ...] = (
         "mailbox",
         "sequencer",
         "signals",
+        "telemetry",
         "turns",
         "pace",
         "bilinear",

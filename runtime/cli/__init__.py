@@ -30,6 +30,7 @@ from runtime.cli import (
     version,
 )
 from runtime.errors import EngineRefused, InvalidConfig, InvalidInput, RuntimeFault
+from runtime.telemetry import report_nothing
 
 
 class Command(Protocol):
@@ -78,7 +79,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     Returns:
         The exit code.
     """
-    _report_nothing_to_others()
+    report_nothing()
     arguments, unknown = parser().parse_known_args(argv)
     try:
         if unknown:
@@ -117,12 +118,6 @@ def parser() -> argparse.ArgumentParser:
         command.add_arguments(added)
         added.set_defaults(run=command.run, of=added)
     return tree
-
-
-def _report_nothing_to_others() -> None:
-    # Importing openvino sends an event to its maker unless the user has found out how to forbid
-    # it. Where this module cannot be imported, openvino uses a stub that sends nothing.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 
 def _unknown(command: argparse.ArgumentParser, unknown: Sequence[str]) -> InvalidInput:

@@ -116,19 +116,6 @@ def test_the_module_is_the_command() -> None:
     assert answer.stdout == f"{__version__}\n"
 
 
-def test_no_command_lets_openvino_report_its_use() -> None:
-    pytest.importorskip("openvino")
-    script = (
-        "import sys; from runtime.cli import main; main(['version']); import openvino;"
-        "print([name for name, module in sys.modules.items()"
-        " if name.startswith('openvino_telemetry') and module])"
-    )
-    answer = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
-    )
-    assert answer.stdout.splitlines()[-1] == "[]"
-
-
 def test_help_needs_no_builder(monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 

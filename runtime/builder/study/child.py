@@ -10,26 +10,15 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Callable, Dict, List
+from typing import List
 
 import torch
 
-from runtime.builder.study import training_step
-from runtime.builder.study.engine_step import engine
-from runtime.builder.study.judge_step import judge
-from runtime.builder.study.speed_step import speed
-from runtime.builder.study.step import Job, Kind, Made
+from runtime.builder.study.step import Job
 from runtime.builder.study.store import JOB_NAME, write_done
 from runtime.errors import RuntimeFault
+from runtime.telemetry import report_nothing
 
-WORK: Dict[Kind, Callable[[Job, Path], Made]] = {
-    "train": training_step.train,
-    "plan": training_step.plan,
-    "cut": training_step.cut,
-    "engine": engine,
-    "judge": judge,
-    "speed": speed,
-}
 FAILED, ABANDONED = 1, 3
 
 
@@ -39,6 +28,7 @@ def main(arguments: List[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_study, daemon=True).start()
     torch.set_num_threads(1)
+    report_nothing()
     folder = Path(arguments[0])
     try:
         do_step(folder)
@@ -54,6 +44,9 @@ def do_step(folder: Path) -> None:
     Raises:
         RuntimeFault: the step failed.
     """
+    # Imported here, because the steps import openvino.
+    from runtime.builder.study.work import WORK
+
     job = Job.model_validate_json((folder / JOB_NAME).read_bytes())
     outputs, result = WORK[job.kind](job, folder)
     write_done(folder, job, outputs, result)
