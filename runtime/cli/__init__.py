@@ -83,7 +83,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     arguments, unknown = parser().parse_known_args(argv)
     try:
         if unknown:
-            raise _unknown(arguments.of, unknown)
+            raise _unknown(arguments.tree, unknown)
         arguments.run(arguments)
     except RuntimeFault as fault:
         sys.stderr.write(f"runtime: {fault}\n")
@@ -116,7 +116,7 @@ def parser() -> argparse.ArgumentParser:
             name, help=command.HELP, description=described, allow_abbrev=False
         )
         command.add_arguments(added)
-        added.set_defaults(run=command.run, of=added)
+        added.set_defaults(run=command.run, tree=added)
     return tree
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import argparse
 import builtins
 import subprocess
 import sys
@@ -128,3 +129,11 @@ def test_help_needs_no_builder(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit) as end:
         main(["--help"])
     assert end.value.code == 0
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_flag_is_stored_where_main_looks_for_the_command(name: str) -> None:
+    tree = argparse.ArgumentParser()
+    COMMANDS[name].add_arguments(tree)
+    stored = {action.dest for action in tree._actions}
+    assert stored.isdisjoint({"run", "tree"})
