@@ -20,6 +20,12 @@ KINDS: Dict[str, MakeGpu] = {"stand-in": FakeDriver, "pycuda": StubGpu}
 GPUS = ["stand-in", pytest.param("pycuda", marks=pytest.mark.pycuda)]
 
 
+@pytest.fixture(params=GPUS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Runs a test once for each kind of GPU."""
+    return str(request.param)
+
+
 def new_gpu(kind: str, host: HostMachine, integrated: bool = False) -> Any:
     """A new GPU of a kind: what `runtime.cuda.CudaDevice` takes as `pycuda.driver`."""
     return KINDS[kind](host, integrated)

@@ -16,17 +16,12 @@ from runtime.cuda_faults import CallFailed, DeviceLost, DeviceMemoryFull, WrongT
 from runtime.errors import EngineFailed, EngineRefused
 from runtime.postprocess.cuda import DeviceLabels, resize_labels_launch
 from tests.fake_cuda import ILLEGAL
-from tests.gpus import GPUS, left_behind, new_gpu
+from tests.gpus import kind, left_behind, new_gpu
 from tests.kernels.conftest import host
 from tests.kernels.host import HostMachine
 
-__all__ = ["host"]
+__all__ = ["host", "kind"]
 pytestmark = pytest.mark.gxx
-
-
-@pytest.fixture(params=GPUS)
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.fixture

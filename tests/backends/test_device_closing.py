@@ -16,8 +16,9 @@ from runtime.backends.tensorrt import TensorRtEngine
 from runtime.cuda import CudaDevice
 from runtime.errors import EngineFailed
 from tests.backends.fake_execution import FakeExecution
-from tests.backends.test_device_lane import frame, gpu, kind, truth
+from tests.backends.test_device_lane import frame, gpu, truth
 from tests.backends.test_tensorrt import MANIFEST, plan, plan_build
+from tests.gpus import kind
 from tests.kernels.conftest import host
 
 __all__ = ["gpu", "host", "kind", "plan"]

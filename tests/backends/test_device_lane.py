@@ -28,19 +28,14 @@ from runtime.yuv import YuvCoding
 from tests.backends.fake_execution import Behaviour, FakeExecution, logits_of
 from tests.backends.test_tensorrt import MANIFEST, driver, plan, plan_build
 from tests.fake_cuda import ILLEGAL
-from tests.gpus import GPUS, left_behind, new_gpu
+from tests.gpus import kind, left_behind, new_gpu
 from tests.kernels.conftest import host
 from tests.kernels.host import HostMachine
 from tests.workers import Counted
 
-__all__ = ["driver", "host", "plan"]
+__all__ = ["driver", "host", "kind", "plan"]
 pytestmark = pytest.mark.gxx
 SIZES = [(32, 64), (48, 192), (96, 24), (31, 77)]
-
-
-@pytest.fixture(params=GPUS)
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.fixture(params=[False, True], ids=["discrete", "integrated"])

@@ -23,11 +23,11 @@ from tests.backends.fake_execution import PLAN, Behaviour, FakeExecution, logits
 from tests.contracts.engine import EngineContract, computed, picture, striped_manifest
 from tests.engines import fake_build
 from tests.fake_cuda import ILLEGAL
-from tests.gpus import GPUS, left_behind, new_gpu
+from tests.gpus import kind, left_behind, new_gpu
 from tests.kernels.conftest import host
 from tests.kernels.host import HostMachine
 
-__all__ = ["host"]
+__all__ = ["host", "kind"]
 pytestmark = pytest.mark.gxx
 MANIFEST = striped_manifest()
 
@@ -35,11 +35,6 @@ MANIFEST = striped_manifest()
 def plan_build(release: str = "10.3") -> Build:
     version = {"backend": "tensorrt", "backend_version": f"{release}.0.1"}
     return fake_build().model_copy(update=version)
-
-
-@pytest.fixture(params=GPUS)
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.fixture
