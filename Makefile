@@ -47,29 +47,26 @@ TENSORRT_BINDINGS := tensorrt-bindings==8.6.1 tensorrt-cu12-bindings==10.3.0 \
     tensorrt-cu12-bindings==10.13.0.35 tensorrt-cu13-bindings==11.4.0.106
 
 test-rtx: .venv-rtx/.ready ## Build small plans with TensorRT-RTX, look into real bindings
-	.venv-rtx/bin/python -m pytest -q tests/backends/test_plan_rtx.py \
-	    tests/backends/test_plan_folder_rtx.py tests/backends/test_plan_bindings.py \
-	    tests/backends/test_tensorrt_rtx.py
+	.venv-rtx/bin/python -m pytest -q tests/builder/tensorrt/test_plan_rtx.py \
+	    tests/builder/tensorrt/test_plan_folder_rtx.py tests/builder/tensorrt/test_plan_bindings.py \
+	    tests/inference/backends/tensorrt/test_engine_rtx.py
 
 # Every network of the family, and ResNet-34 at full size.
 MATRIX ?= build/matrix
 
 test-rtx-all: .venv-rtx/.ready .venv/.development ## Build every plan, write docs/tensorrt.md's table
 	.venv/bin/python -m tests.data.tensorrt.make_graphs --all $(MATRIX)
-	.venv-rtx/bin/python -m tests.backends.build_matrix $(MATRIX) --write docs/tensorrt.md
+	.venv-rtx/bin/python -m tests.builder.tensorrt.build_matrix $(MATRIX) --write docs/tensorrt.md
 
-# The real pycuda, where there is no GPU: over a driver of ours, see tests/stub_driver.
+# The real pycuda, where there is no GPU: over a driver of ours, see tests/cuda/stub_driver.
 test-pycuda: .venv-pycuda/.ready ## Run what launches kernels with the real pycuda, without a GPU
-	.venv-pycuda/bin/python -m pytest -q -m pycuda tests/test_cuda.py tests/test_cuda_context.py \
-	    tests/kernels tests/stub_driver tests/backends/test_device_lane.py \
-	    tests/backends/test_device_thread.py tests/backends/test_device_closing.py \
-	    tests/backends/test_tensorrt.py
+	.venv-pycuda/bin/python -m pytest -q -m pycuda tests/cuda tests/inference/backends/tensorrt
 
 test-gpu: .venv/.development ## Run what needs an NVIDIA GPU, on a machine that has one and pycuda
 	.venv/bin/python -m pytest -q -m gpu
 
 kernels: .venv/.development ## Compile the CUDA kernels for every architecture, without a GPU
-	.venv/bin/python -m runtime.kernels.compile
+	.venv/bin/python -m runtime.cuda.kernels.compile
 
 ifeq ($(PYTHON38),)
 test-py38: ## Run the tests on Python 3.8

@@ -23,7 +23,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from runtime.manifest import InputSpec
+from runtime.repository.manifest import InputSpec
 
 LIMIT = 6e9
 KILOBYTE = 1024
@@ -58,7 +58,7 @@ def main() -> int:
 
 def prepare(folder: Path, encoder: str, size: Tuple[int, int], count: int) -> None:
     """Writes model.onnx with random weights, and random pictures."""
-    from runtime.builder.graph.export import onnx_from_model
+    from runtime.builder.export.export import onnx_from_model
     from runtime.builder.swiftnet import Architecture, SwiftNet
 
     network = SwiftNet(Architecture(encoder, classes=19)).eval()

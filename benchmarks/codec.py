@@ -20,12 +20,12 @@ import cv2
 import numpy as np
 
 from benchmarks.ratios import Measure, interleaved, show
-from runtime.codec import ImageLimits, blend, decode_image, overlay_jpeg
-from runtime.formats import FORMATS, EncodeOptions
-from runtime.frame import Frame
-from runtime.labels import Classes, LabelMap
-from runtime.png import deflate, palette_png
-from runtime.sources import open_source
+from runtime.image.codec import ImageLimits, blend, decode_image, overlay_jpeg
+from runtime.image.frame import Frame
+from runtime.image.label_map import Classes, LabelMap
+from runtime.image.label_png import deflate, palette_png
+from runtime.image.mask_formats import FORMATS, EncodeOptions
+from runtime.sources.open_source import open_source
 
 CLIP = Path(__file__).resolve().parent.parent / "demo" / "camvid-0016E5-15hz.mp4"
 SIZES = ((360, 480), (512, 1024), (1024, 2048))

@@ -19,8 +19,9 @@ from typing import Dict
 import numpy as np
 
 from benchmarks.ratios import Measure, interleaved, show
-from runtime.backends import Slot, open_engine
-from runtime.repository import EngineFolder
+from runtime.inference.backends.open_engine import open_engine
+from runtime.inference.engine import Slot
+from runtime.repository.engine_folder import EngineFolder
 
 
 def main() -> None:

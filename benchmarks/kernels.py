@@ -18,18 +18,18 @@ from typing import Callable, Iterator, List, Tuple
 import numpy as np
 
 from benchmarks.labels import smooth_logits
-from runtime.geometry import Placement
-from runtime.kernels.launch import Launch
-from runtime.kernels.parameters import ELEMENT_BYTES, TALLY_WORDS, Element
-from runtime.manifest import InputSpec
-from runtime.postprocess.cuda import DeviceLabels, DeviceLogits, labels_launch
-from runtime.postprocess.reference import labels_from_logits
-from runtime.preprocess.cuda import DeviceFrame, DeviceInput, preprocess_launch
-from runtime.preprocess.reference import fitted, fitted_nv12, normalised
-from runtime.yuv import YuvCoding
-from tests.kernels.cuda_machine import CudaMachine, cuda_machine
-from tests.kernels.host import build
-from tests.kernels.machine import Logits, Machine, labelled, prepared
+from runtime.cuda.kernels.launch import Launch
+from runtime.cuda.kernels.parameters import ELEMENT_BYTES, TALLY_WORDS, Element
+from runtime.image.yuv import YuvCoding
+from runtime.inference.letterbox import Placement
+from runtime.inference.postprocess.cuda import DeviceLabels, DeviceLogits, labels_launch
+from runtime.inference.postprocess.reference import labels_from_logits
+from runtime.inference.preprocess.cuda import DeviceFrame, DeviceInput, preprocess_launch
+from runtime.inference.preprocess.reference import fitted, fitted_nv12, normalised
+from runtime.repository.manifest import InputSpec
+from tests.cuda.kernels.cuda_machine import CudaMachine, cuda_machine
+from tests.cuda.kernels.host import build
+from tests.cuda.kernels.machine import Logits, Machine, labelled, prepared
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 ROUNDS = 200

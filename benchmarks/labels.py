@@ -22,15 +22,17 @@ from openvino import opset13 as ops
 
 from benchmarks.ratios import interleaved, show
 from benchmarks.raw_engine import with_head
-from runtime.backends import Wanted, open_engine
-from runtime.backends.openvino_core import openvino_core
-from runtime.codec import ImageLimits, decode_image
-from runtime.frame import Frame
-from runtime.machine import this_machine
-from runtime.postprocess.cpu import LabelUpsampler
-from runtime.postprocess.reference import labels_from_logits
-from runtime.repository import EngineFolder, choose_build
-from runtime.segmenter import Segmenter
+from runtime.device.machine import this_machine
+from runtime.image.codec import ImageLimits, decode_image
+from runtime.image.frame import Frame
+from runtime.inference.backends.open_engine import open_engine
+from runtime.inference.backends.openvino_core import openvino_core
+from runtime.inference.engine import Wanted
+from runtime.inference.postprocess.cpu import LabelUpsampler
+from runtime.inference.postprocess.reference import labels_from_logits
+from runtime.inference.segmenter import Segmenter
+from runtime.repository.choose_build import choose_build
+from runtime.repository.engine_folder import EngineFolder
 
 LIMITS = ImageLimits(max_bytes=1 << 26, max_pixels=1 << 26)
 Way = Callable[[int], np.ndarray]

@@ -18,14 +18,15 @@ import numpy as np
 
 from benchmarks.ratios import interleaved, show
 from benchmarks.raw_engine import RawEngine
-from runtime.backends import open_engine
-from runtime.config import StreamSettings
-from runtime.machine import this_machine
-from runtime.metrics import Metrics
-from runtime.repository import EngineFolder, choose_build
-from runtime.segmenter import Segmenter
-from runtime.stream import Stream
-from runtime.worker import Worker
+from runtime.device.machine import this_machine
+from runtime.inference.backends.open_engine import open_engine
+from runtime.inference.segmenter import Segmenter
+from runtime.repository.choose_build import choose_build
+from runtime.repository.engine_folder import EngineFolder
+from runtime.serving.metrics.registry import Metrics
+from runtime.serving.settings import StreamSettings
+from runtime.serving.streams.stream import Stream
+from runtime.serving.worker import Worker
 
 
 def main() -> None:

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Callable, Dict, List, Sequence
 
 from benchmarks.ratios import interleaved, show
-from runtime.backends import MASK, BringsLanes, DeviceOptions, Wanted, open_engine
-from runtime.codec import ImageLimits, decode_image
-from runtime.frame import Frame
-from runtime.machine import this_machine
-from runtime.repository import EngineFolder, choose_build
-from runtime.segmenter import Segmenter, segmenters_of
+from runtime.device.machine import this_machine
+from runtime.image.codec import ImageLimits, decode_image
+from runtime.image.frame import Frame
+from runtime.inference.backends.open_engine import open_engine
+from runtime.inference.engine import MASK, BringsLanes, DeviceOptions, Wanted
+from runtime.inference.segmenter import Segmenter, segmenters_of
+from runtime.repository.choose_build import choose_build
+from runtime.repository.engine_folder import EngineFolder
 
 OVERLAY = Wanted("model", overlay=0.5)
 

@@ -13,10 +13,10 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as ops
 
-from runtime.backends import Mode
-from runtime.backends.openvino import compile_settings, with_preprocessing
-from runtime.backends.openvino_core import openvino_core
-from runtime.manifest import Build, EngineManifest
+from runtime.inference.backends.openvino import compile_settings, with_preprocessing
+from runtime.inference.backends.openvino_core import openvino_core
+from runtime.inference.engine import Mode
+from runtime.repository.manifest import Build, EngineManifest
 
 
 class RawEngine:

@@ -25,18 +25,19 @@ from torch import nn
 
 from benchmarks.core import runs_per_second
 from benchmarks.ratios import Measure, interleaved, show
-from runtime.backends import Slot, open_engine
 from runtime.builder.card import TrainingCard
 from runtime.builder.checkpoint import load_checkpoint, save_checkpoint
-from runtime.builder.engine.chain import build_engine
-from runtime.builder.engine.order import BuildRequest, order_from_request
-from runtime.builder.pruning.cut import pruned_from_plan
-from runtime.builder.pruning.planning import plan_from_checkpoint
+from runtime.builder.engine.build_steps import build_engine
+from runtime.builder.engine.resolve import BuildRequest, order_from_request
+from runtime.builder.pruning.apply_plan import pruned_from_plan
+from runtime.builder.pruning.make_plan import plan_from_checkpoint
 from runtime.builder.pruning.request import PruningRequest
 from runtime.builder.swiftnet import Architecture, SwiftNet
-from runtime.manifest import ClassesSpec, InputSpec
-from runtime.postprocess.cpu import LabelUpsampler
-from runtime.repository import EngineFolder
+from runtime.inference.backends.open_engine import open_engine
+from runtime.inference.engine import Slot
+from runtime.inference.postprocess.cpu import LabelUpsampler
+from runtime.repository.engine_folder import EngineFolder
+from runtime.repository.manifest import ClassesSpec, InputSpec
 
 SIZE = (1024, 2048)
 CLASSES = 150

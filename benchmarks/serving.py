@@ -23,10 +23,11 @@ from benchmarks.daemon import Daemon
 from benchmarks.http_load import Target, closed_loop, open_loop
 from benchmarks.ratios import Row, interleaved, show
 from benchmarks.raw_engine import RawEngine
-from runtime.backends import Mode
-from runtime.codec import ImageLimits, decode_image
-from runtime.machine import this_machine
-from runtime.repository import EngineFolder, choose_build
+from runtime.device.machine import this_machine
+from runtime.image.codec import ImageLimits, decode_image
+from runtime.inference.engine import Mode
+from runtime.repository.choose_build import choose_build
+from runtime.repository.engine_folder import EngineFolder
 
 CLIENTS: Dict[Mode, Tuple[int, ...]] = {"throughput": (4, 8), "latency": (1,)}
 """Connections that are tried in each mode."""

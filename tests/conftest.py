@@ -20,7 +20,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple, Union
 
 import pytest
 
-BUILDER_TESTS = Path(__file__).parent / "builder"
+TORCH_TESTS = tuple(Path(__file__).parent / room for room in ("builder", "experiments"))
 LOOPBACK = ("127.", "::1", "localhost")
 NO_SKIP = os.environ.get("RUNTIME_TEST_NO_SKIP") == "1"
 # A discrete GPU's node, and that of a Jetson.
@@ -65,8 +65,8 @@ def has_rtsp_server() -> bool:
 
 
 def has_nvrtc() -> bool:
+    from runtime.cuda.kernels.nvrtc import packaged_library
     from runtime.errors import BuildFailed
-    from runtime.kernels.nvrtc import packaged_library
 
     try:
         return packaged_library().is_file()
@@ -126,7 +126,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def pytest_ignore_collect(collection_path: Path) -> Optional[bool]:
     """Leave the builder's tests out where torch is not installed, as on a serving device."""
-    inside = BUILDER_TESTS in collection_path.parents
+    inside = any(room in collection_path.parents for room in TORCH_TESTS)
     if inside and not NO_SKIP and not has_module("torch"):
         if collection_path.name.startswith("test_"):
             unmet["torch (pip install torch), whole files"] += 1

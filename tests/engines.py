@@ -8,7 +8,8 @@ from typing import Callable, List, Optional
 import numpy as np
 
 from runtime.errors import EngineFailed
-from runtime.manifest import (
+from runtime.inference.segmenter import Segmenter
+from runtime.repository.manifest import (
     Build,
     ClassesSpec,
     EngineManifest,
@@ -17,7 +18,6 @@ from runtime.manifest import (
     OutputSpec,
     Provenance,
 )
-from runtime.segmenter import Segmenter
 
 HASH = "0" * 64
 HEIGHT, WIDTH, STRIDE = 32, 64, 8

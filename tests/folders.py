@@ -6,7 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import Any, Dict, Sequence, Tuple
 
-from runtime.manifest import (
+from runtime.repository.engine_folder import EngineFolder
+from runtime.repository.manifest import (
     Build,
     Calibration,
     Canary,
@@ -19,7 +20,6 @@ from runtime.manifest import (
     Provenance,
     manifest_text,
 )
-from runtime.repository import EngineFolder
 
 HASH = "0" * 64
 CONTENT = b"an artefact"

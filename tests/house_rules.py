@@ -10,79 +10,61 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Callable, Dict, Iterator, List, Tuple, Union
+from typing import Callable, Dict, Iterator, List, Optional, Tuple, Union
 
-# A module imports from the rows above its own and, within its row, from the names to its left.
+# A package imports from the rows above its own; what stands in one row knows nothing of each other.
 LAYERS: Tuple[Tuple[str, ...], ...] = (
-    # Values and algorithms: the standard library, NumPy and pydantic.
-    (
-        "errors",
-        "complaint",
-        "toml_file",
-        "whole_file",
-        "cuda_driver",
-        "machine",
-        "yuv",
-        "frame",
-        "labels",
-        "mailbox",
-        "sequencer",
-        "signals",
-        "telemetry",
-        "turns",
-        "pace",
-        "bilinear",
-        "area",
-    ),
-    ("config", "manifest", "geometry"),
-    # Pictures and masks as bytes, artefacts on disk, numbers about the process and the device.
-    (
-        *("repository", "inspection", "metrics", "jetson", "kernels"),
-        *("cuda_api", "cuda_context", "cuda_faults", "cuda_streams", "cuda"),
-    ),
-    ("picture_header", "png", "codec", "nv12", "masks", "formats", "result"),
-    # What can be swapped, and the core that puts it together.
-    ("sources", "preprocess", "postprocess", "backends"),
-    ("segmenter",),
-    # Who gets the engine next, and what becomes of the answers.
-    ("request_queue", "worker", "health", "inbox", "status", "broadcast", "offline"),
-    ("stream", "api"),
-    ("http_server", "daemon", "doctor"),
-    ("builder",),
+    ("errors",),
+    ("files", "image", "device"),
+    ("cuda", "repository"),
+    ("inference", "sources"),
+    ("serving", "batch", "diagnostics", "builder"),
+    ("experiments",),
     ("cli",),
     ("__main__",),
 )
-ORDER = [room for row in LAYERS for room in row]
-# Narrower than the rows: the camera's side and the requests' side meet in worker and broadcast, the
-# builder knows nothing of serving, and the client can be copied out of the project.
-SEES_ONLY: Dict[str, List[str]] = {
-    "api": [room for row in LAYERS[:7] for room in row],
-    "builder": [room for row in LAYERS[:6] for room in row],
-    "client": [],
-}
+# Narrower than the rows: inside a package, or where a row would allow more than the design does.
+APART: Tuple[Tuple[str, str], ...] = (
+    # The requests' side and the cameras' side meet in the worker and in the broadcast.
+    ("serving.api", "serving.streams.stream"),
+    ("serving.streams", "serving.api"),
+    # What runs engines does not know who builds them, and the builder runs them as all others do.
+    ("builder", "cuda"),
+    ("builder", "sources"),
+    # The one place that wires the daemon together is used by nothing but the command line.
+    ("serving.api", "serving.daemon"),
+    ("serving.streams", "serving.daemon"),
+    # Preprocessing and postprocessing are swapped without a look at what computes the network.
+    ("inference.preprocess", "inference.backends"),
+    ("inference.postprocess", "inference.backends"),
+)
+ALONE = ("client",)  # can be copied out of the project
 FENCES: Dict[str, Tuple[str, ...]] = {
-    "torch": ("builder",),
-    "onnx": ("builder",),
-    "matplotlib": ("builder",),
-    "PIL": ("builder",),
+    "torch": ("builder", "experiments"),
+    "onnx": ("builder", "experiments"),
+    "matplotlib": ("builder", "experiments"),
+    "PIL": ("builder", "experiments"),
     "tensorboard": ("builder",),
-    "tensorrt": ("backends.tensorrt", "backends.plan"),
-    "pycuda": ("cuda_api",),
-    "openvino": ("backends.openvino", "backends.openvino_core", "builder"),
+    "tensorrt": ("inference.backends.tensorrt.library",),
+    "pycuda": ("cuda.pycuda",),
+    "openvino": (
+        "inference.backends.openvino",
+        "inference.backends.openvino_core",
+        "builder",
+        "experiments",
+    ),
     "cv2": (
         "sources",
-        "masks",
-        "codec",
-        "nv12",
-        "offline.video_writer",
-        "preprocess.cpu",
-        "postprocess.cpu",
-        "builder.dataset",
+        "image",
+        "batch.video_writer",
+        "inference.preprocess.cpu",
+        "inference.postprocess.cpu",
+        "builder.data",
     ),
-    "fastapi": ("api",),
-    "starlette": ("api", "http_server"),
-    "uvicorn": ("http_server",),
-    "prometheus_client": ("metrics", "jetson"),
+    "fastapi": ("serving.api",),
+    "starlette": ("serving.api", "serving.http_server"),
+    "uvicorn": ("serving.http_server",),
+    "prometheus_client": ("serving.metrics",),
 }
 FORBIDDEN_NAMES = {"utils", "util", "common", "misc", "core", "helpers"}
 FORBIDDEN_METHODS = {"__del__"}
@@ -127,22 +109,27 @@ def within(name: str, rooms: Tuple[str, ...]) -> bool:
 
 
 def imports_downwards(module: Module) -> Iterator[str]:
-    if module.name == "__init__":
-        allowed: List[str] = []
-    elif module.room in SEES_ONLY:
-        allowed = SEES_ONLY[module.room]
-    elif module.room in ORDER:
-        allowed = ORDER[: ORDER.index(module.room)]
-    else:
+    own = row_of(module.room)
+    if own is None and module.room not in (*ALONE, "__init__"):
         yield f"{module.room} has no place in LAYERS"
         return
     for name in module.imports():
         if name.startswith("."):
             yield f"{name} is imported relative to its folder"
-        elif name.startswith("runtime."):
-            room = name.split(".")[1]
-            if room not in (*allowed, module.room, "__version__"):
+        elif name.startswith("runtime.") and name != "runtime.__version__":
+            imported = name[len("runtime.") :]
+            above = row_of(imported.split(".")[0])
+            inside = imported.split(".")[0] == module.room
+            if not inside and (own is None or above is None or above >= own):
                 yield f"imports {name}"
+            for one, other in APART:
+                if within(module.name, (one,)) and within(imported, (other,)):
+                    yield f"imports {name}: {one} stands apart from {other}"
+
+
+def row_of(room: str) -> Optional[int]:
+    """The position of a package's row in LAYERS; None for what has no place there."""
+    return next((at for at, row in enumerate(LAYERS) if room in row), None)
 
 
 def keeps_to_fences(module: Module) -> Iterator[str]:
@@ -152,8 +139,8 @@ def keeps_to_fences(module: Module) -> Iterator[str]:
             yield f"imports {name}, which belongs in {', '.join(fence)}"
 
 
-def leaves_the_environment_to_config(module: Module) -> Iterator[str]:
-    if module.room == "config":
+def leaves_the_environment_to_settings(module: Module) -> Iterator[str]:
+    if module.name == "serving.settings":
         return
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Attribute) and node.attr in ENVIRONMENT:
@@ -237,7 +224,7 @@ Rule = Callable[[Module], Iterator[str]]
 HOUSE_RULES: Tuple[Rule, ...] = (
     imports_downwards,
     keeps_to_fences,
-    leaves_the_environment_to_config,
+    leaves_the_environment_to_settings,
     stays_small,
     is_annotated,
     lets_no_fault_vanish,

@@ -19,7 +19,7 @@ from tests.house_rules import (
     is_annotated,
     is_well_named,
     keeps_to_fences,
-    leaves_the_environment_to_config,
+    leaves_the_environment_to_settings,
     lets_no_fault_vanish,
     stays_small,
 )
@@ -56,19 +56,22 @@ def test_every_test_file(rule: Rule) -> None:
     ("rule", "room", "text"),
     [
         (imports_downwards, "brand_new", "x = 1"),
-        (imports_downwards, "frame", "from runtime.labels import LabelMap"),
-        (imports_downwards, "labels", "def f():\n    from runtime import codec"),
-        (imports_downwards, "api.streams", "from runtime.stream import Stream"),
-        (imports_downwards, "stream", "from runtime.api.app import app"),
-        (imports_downwards, "daemon", "import runtime.builder.graph.export"),
-        (imports_downwards, "builder.export", "from runtime.worker import Worker"),
+        (imports_downwards, "image.frame", "from runtime.inference.engine import Engine"),
+        (imports_downwards, "image.frame", "from runtime.device import machine"),
+        (imports_downwards, "device.machine", "def f():\n    from runtime.image import codec"),
+        (imports_downwards, "serving.api.streams", "from runtime.serving.streams.stream import S"),
+        (imports_downwards, "serving.streams.stream", "from runtime.serving.api.app import app"),
+        (imports_downwards, "serving.daemon", "import runtime.builder.export.export"),
+        (imports_downwards, "builder.export", "from runtime.serving.worker import Worker"),
+        (imports_downwards, "builder.export", "from runtime.cuda.device import CudaDevice"),
+        (imports_downwards, "builder.training", "from runtime.experiments import table"),
         (imports_downwards, "client", "from runtime.errors import RuntimeFault"),
-        (imports_downwards, "api.app", "from .segment import router"),
-        (keeps_to_fences, "segmenter", "def f():\n    import torch.nn"),
-        (keeps_to_fences, "backends.fake", "from openvino import Core"),
-        (keeps_to_fences, "preprocess.reference", "import cv2"),
-        (leaves_the_environment_to_config, "stream", "import os\nos.environ['A'] = 'b'"),
-        (leaves_the_environment_to_config, "stream", "from os import getenv"),
+        (imports_downwards, "serving.api.app", "from .segment import router"),
+        (keeps_to_fences, "inference.segmenter", "def f():\n    import torch.nn"),
+        (keeps_to_fences, "inference.backends.fake", "from openvino import Core"),
+        (keeps_to_fences, "inference.preprocess.reference", "import cv2"),
+        (leaves_the_environment_to_settings, "serving.worker", "import os\nos.environ['A'] = 'b'"),
+        (leaves_the_environment_to_settings, "serving.worker", "from os import getenv"),
         (stays_small, "codec", "\n" * 301),
         (stays_small, "codec", "def f():\n" + "    x = 1\n" * 61),
         (stays_small, "codec", "def f(a, b, c, d, *e, f, **g): ..."),
@@ -96,11 +99,11 @@ def test_each_rule_notices_a_breach(rule: Rule, room: str, text: str) -> None:
     ],
 )
 def test_a_fault_may_be_raised_again_handed_on_or_answered(text: str) -> None:
-    assert list(lets_no_fault_vanish(Module("worker", text))) == []
+    assert list(lets_no_fault_vanish(Module("serving.worker", text))) == []
 
 
 def test_the_command_line_starts_without_a_heavy_library() -> None:
-    question = f"import runtime.cli, sys; print([m for m in {HEAVY!r} if m in sys.modules])"
+    question = f"import runtime.cli.main, sys; print([m for m in {HEAVY!r} if m in sys.modules])"
     answer = subprocess.run(
         [sys.executable, "-c", question], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
     )

@@ -14,9 +14,17 @@ import pytest
 
 from runtime import client as client_module
 from runtime.client import Client, Refused, Unreachable
-from tests.api.live import HandMadeStream
-from tests.api.serving import FRAME_HEIGHT, FRAME_WIDTH, Parts, Served, half_bright, image, served
 from tests.engines import HEIGHT, Gate
+from tests.serving.api.live import HandMadeStream
+from tests.serving.api.serving import (
+    FRAME_HEIGHT,
+    FRAME_WIDTH,
+    Parts,
+    Served,
+    half_bright,
+    image,
+    served,
+)
 
 BRIGHT = half_bright()[..., 0] > 0
 

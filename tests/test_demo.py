@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runtime.sources import open_source
+from runtime.sources.open_source import open_source
 
 CLIP = Path(__file__).resolve().parent.parent / "demo" / "camvid-0016E5-15hz.mp4"
 

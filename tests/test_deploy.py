@@ -12,7 +12,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from runtime.config import load_settings
+from runtime.serving.settings import load_settings
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -9,7 +9,7 @@ from typing import Iterator, Tuple
 
 import pytest
 
-from runtime.cli import parser
+from runtime.cli.main import parser
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "demo" / "README.md", *(ROOT / "docs").glob("*.md")])

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from runtime.builder.checkpoint import Checkpoint
 from runtime.builder.evaluation.confusion import EvaluationReport
-from runtime.complaint import first_complaint
 from runtime.errors import InvalidInput
-from runtime.manifest import ClassesSpec, InputSpec
+from runtime.files.validation import first_complaint
+from runtime.repository.manifest import ClassesSpec, InputSpec
 
 
 class TrainingCard(BaseModel):

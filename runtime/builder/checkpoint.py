@@ -18,7 +18,7 @@ from runtime.builder.swiftnet import Architecture, SwiftNet
 from runtime.builder.swiftnet.encoder import BatchNorms, Encoder
 from runtime.builder.swiftnet.layout import architecture_of
 from runtime.errors import BuildFailed, InvalidInput
-from runtime.whole_file import whole_file
+from runtime.files.atomic import whole_file
 
 FORMAT = "swiftnet-runtime checkpoint"
 FORMAT_VERSION = 1

@@ -7,7 +7,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from runtime.whole_file import whole_file
+from runtime.files.atomic import whole_file
 
 DPI = 110
 # Okabe and Ito's palette, without the yellow that vanishes on white.

@@ -125,12 +125,12 @@ def run(arguments: Namespace) -> None:
     flags = _plan_flags(arguments)
     if arguments.folder is not None:
         _require_plans_alone(arguments)
-        from runtime.builder.engine.plan_command import build_plans_command
+        from runtime.builder.commands.plan_command import build_plans_command
 
         build_plans_command(arguments.folder, tuple(arguments.precisions or ()), flags)
         return
-    from runtime.builder.engine.command import build_engine_command
-    from runtime.builder.engine.order import BuildRequest
+    from runtime.builder.commands.build_engine import build_engine_command
+    from runtime.builder.engine.resolve import BuildRequest
 
     build_engine_command(
         BuildRequest(

@@ -42,11 +42,11 @@ def run(arguments: Namespace) -> None:
 
     from rich.console import Console
 
-    from runtime.doctor import diagnose
-    from runtime.doctor.page import page, summary
-    from runtime.doctor.surroundings import surroundings_here
+    from runtime.diagnostics.checks import diagnose
+    from runtime.diagnostics.probe import surroundings_here
+    from runtime.diagnostics.text import page, summary
     from runtime.errors import RuntimeFault
-    from runtime.repository import EngineFolder
+    from runtime.repository.engine_folder import EngineFolder
 
     engine = None if arguments.engine is None else EngineFolder(arguments.engine)
     listen = (arguments.host, arguments.port)

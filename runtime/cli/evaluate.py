@@ -33,7 +33,7 @@ def run(arguments: Namespace) -> None:
     Raises:
         RuntimeFault: the model or the dataset cannot be used.
     """
-    from runtime.builder.evaluation.examination import Examination, run_evaluate
+    from runtime.builder.commands.evaluate import Examination, run_evaluate
 
     examination = Examination(
         subject=arguments.subject,

@@ -27,10 +27,10 @@ def run(arguments: Namespace) -> None:
     """
     from rich.console import Console
 
-    from runtime.inspection import inspect_engine
-    from runtime.inspection.page import page
-    from runtime.machine import this_machine
-    from runtime.repository import EngineFolder
+    from runtime.device.machine import this_machine
+    from runtime.diagnostics.inspection import inspect_engine
+    from runtime.diagnostics.inspection_text import page
+    from runtime.repository.engine_folder import EngineFolder
 
     inspection = inspect_engine(EngineFolder(arguments.engine), this_machine(), arguments.verify)
     if arguments.json:

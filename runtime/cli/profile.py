@@ -62,7 +62,7 @@ def run(arguments: Namespace) -> None:
     if arguments.latency_table is not None:
         _measure_table(arguments)
         return
-    from runtime.builder.profile.command import BACKENDS, ProfileJob, run_profile
+    from runtime.experiments.profile.command import BACKENDS, ProfileJob, run_profile
 
     job = ProfileJob(
         models=tuple(path for _, path in arguments.models),
@@ -79,7 +79,7 @@ def run(arguments: Namespace) -> None:
 
 
 def _measure_table(arguments: Namespace) -> None:
-    from runtime.builder.profile.table_command import TableJob, run_latency_table
+    from runtime.experiments.profile.latency_command import TableJob, run_latency_table
 
     job = TableJob(
         models=tuple(path for _, path in arguments.models),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from runtime.builder.pruning.arguments import add_prune_arguments, prune
+from runtime.cli.prune_arguments import add_prune_arguments, prune
 
 HELP = "prune a trained network, or plan how"
 

@@ -28,6 +28,6 @@ def run(arguments: Namespace) -> None:
     Raises:
         RuntimeFault: there are no results, or the folder cannot be written to.
     """
-    from runtime.builder.report.command import run_report
+    from runtime.experiments.report.command import run_report
 
     sys.stdout.write(f"{run_report(arguments.study, arguments.out)}\n")

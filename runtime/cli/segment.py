@@ -52,13 +52,15 @@ def run(arguments: Namespace) -> None:
     Raises:
         RuntimeFault: the engine or an input cannot be used.
     """
-    from runtime.backends import open_engine
-    from runtime.formats import EncodeOptions
-    from runtime.machine import this_machine
-    from runtime.offline import OfflineOptions, segment_path
-    from runtime.offline.progress import console_progress
-    from runtime.repository import EngineFolder, choose_build
-    from runtime.segmenter import segmenters_of
+    from runtime.batch.options import OfflineOptions
+    from runtime.batch.progress import console_progress
+    from runtime.batch.run import segment_path
+    from runtime.device.machine import this_machine
+    from runtime.image.mask_formats import EncodeOptions
+    from runtime.inference.backends.open_engine import open_engine
+    from runtime.inference.segmenter import segmenters_of
+    from runtime.repository.choose_build import choose_build
+    from runtime.repository.engine_folder import EngineFolder
 
     encode = EncodeOptions(opacity=arguments.opacity, quality=arguments.quality)
     options = OfflineOptions(encode, arguments.label_maps, arguments.overwrite)

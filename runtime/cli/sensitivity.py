@@ -83,7 +83,7 @@ def run(arguments: Namespace) -> None:
 
 
 def _of_pruning(arguments: Namespace) -> None:
-    from runtime.builder.pruning.sensitivity_command import (
+    from runtime.builder.commands.pruning_sensitivity import (
         PruningSensitivityRequest,
         pruning_sensitivity_command,
     )
@@ -100,7 +100,7 @@ def _of_pruning(arguments: Namespace) -> None:
 
 
 def _of_quantization(arguments: Namespace) -> None:
-    from runtime.builder.engine.int8_sensitivity import (
+    from runtime.builder.commands.int8_sensitivity import (
         SensitivityRequest,
         quantization_sensitivity_command,
     )

@@ -7,7 +7,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from runtime.config import ServeSettings, load_settings, streams_from_sources
+from runtime.serving.settings import ServeSettings, load_settings, streams_from_sources
 
 HELP = "serve an engine over HTTP, with live streams"
 
@@ -56,8 +56,8 @@ def run(arguments: Namespace) -> None:
     if arguments.validate:
         _show(settings)
         return
-    from runtime.daemon import Daemon, log_to_stderr
-    from runtime.machine import this_machine
+    from runtime.device.machine import this_machine
+    from runtime.serving.daemon import Daemon, log_to_stderr
 
     log_to_stderr(settings.log_level)
     Daemon(settings, this_machine()).run()

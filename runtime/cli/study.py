@@ -25,7 +25,7 @@ def run(arguments: Namespace) -> None:
     Raises:
         RuntimeFault: the recipe cannot be used, or a step failed.
     """
-    from runtime.builder.study.command import StudyOrder, run_study
+    from runtime.experiments.study.command import StudyOrder, run_study
 
     run_study(
         StudyOrder(

@@ -93,7 +93,7 @@ def run(arguments: Namespace) -> None:
     Raises:
         RuntimeFault: the plan, the dataset or the initial weights cannot be used.
     """
-    from runtime.builder.training.command import TrainingOptions, run_train
+    from runtime.builder.commands.train import TrainingOptions, run_train
     from runtime.builder.training.plan import plan_from_file
 
     options = TrainingOptions(

@@ -16,7 +16,7 @@ def add_arguments(_parser: ArgumentParser) -> None:
 
 def run(_arguments: Namespace) -> None:
     """Shows them, without loading any."""
-    from runtime.machine import installed_backends
+    from runtime.device.machine import installed_backends
 
     lines = [f"swiftnet-runtime {__version__}", f"Python {sys.version.split()[0]}"]
     lines += [f"{name} {version}" for name, version in installed_backends().items()]

@@ -13,9 +13,8 @@ from typing import Optional
 import cv2
 
 from runtime.errors import SourceFailed
-from runtime.frame import Frame
-from runtime.nv12 import bgr_from_nv12, planes
-from runtime.sources import SourceLost
+from runtime.image.frame import Frame
+from runtime.image.nv12 import bgr_from_nv12, planes
 from runtime.sources.address import Address, without_credentials
 from runtime.sources.gstreamer import (
     CAMERA_PLUGIN,
@@ -27,6 +26,7 @@ from runtime.sources.gstreamer import (
     usb_pipeline,
 )
 from runtime.sources.opencv import INSTALL_GSTREAMER, installed_opencv
+from runtime.sources.source import SourceLost
 from runtime.sources.video import Video, declared_rate
 
 # FFmpeg's own analysis of a stream takes up to 2 s; below that, OpenCV 4.5 claims success and then

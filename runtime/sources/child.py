@@ -16,7 +16,6 @@ from typing import Tuple
 import cv2
 
 from runtime.errors import RuntimeFault
-from runtime.sources import LossReason, SourceLost
 from runtime.sources.address import address_from_uri, without_credentials
 from runtime.sources.capture import open_capture
 from runtime.sources.ring import (
@@ -27,6 +26,7 @@ from runtime.sources.ring import (
     Opened,
     bytes_from_message,
 )
+from runtime.sources.source import LossReason, SourceLost
 
 MOST_UNDECODED = 30
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Tuple
 
+from runtime.image.yuv import YuvCoding
 from runtime.sources.address import Address
-from runtime.yuv import YuvCoding
 
 DEFAULT_SIZE = (1280, 720)
 DEFAULT_RATE = 30.0

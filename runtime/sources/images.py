@@ -11,7 +11,7 @@ from typing import Iterator, List, Optional, Tuple, Type, Union
 import cv2
 
 from runtime.errors import SourceFailed
-from runtime.frame import Frame
+from runtime.image.frame import Frame
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 

@@ -10,11 +10,11 @@ from types import TracebackType
 from typing import Callable, Iterator, List, Optional, Tuple, Type, cast
 
 from runtime.errors import SourceFailed
-from runtime.frame import Frame
-from runtime.sources import LossReason, SourceLost
+from runtime.image.frame import Frame
 from runtime.sources.address import without_credentials
 from runtime.sources.process import CaptureProcess
 from runtime.sources.ring import SLOTS, Captured, Failed, Message, Opened
+from runtime.sources.source import LossReason, SourceLost
 
 # From the start of the process to the first frame: the libraries load (seconds on a Jetson), the
 # camera answers, and its next key frame comes (some send one every ten seconds).

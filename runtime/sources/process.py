@@ -141,7 +141,15 @@ class CaptureProcess:
         # `env` sets FFmpeg's variables without this process reading its own environment. A session
         # of its own keeps Ctrl-C in the terminal from ending the capture before the drain.
         return subprocess.Popen(
-            ["env", *FFMPEG, sys.executable, "-m", "runtime.sources.child", str(link), str(memory)],
+            [
+                "env",
+                *FFMPEG,
+                sys.executable,
+                "-m",
+                "runtime.sources.child",
+                str(link),
+                str(memory),
+            ],
             bufsize=0,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -22,8 +22,8 @@ from typing import NamedTuple, Optional, Tuple, Type, Union
 import numpy as np
 
 from runtime.errors import InvalidInput
-from runtime.frame import Frame, PixelFormat, shape_of
-from runtime.yuv import Matrix, YuvCoding
+from runtime.image.frame import Frame, PixelFormat, shape_of
+from runtime.image.yuv import Matrix, YuvCoding
 
 SLOTS = 3
 # An 8K picture. The file is sparse: memory is spent on the pages that frames touch, no more.

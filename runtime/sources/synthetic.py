@@ -9,7 +9,7 @@ from typing import Iterator, Optional, Type
 
 import numpy as np
 
-from runtime.frame import Frame
+from runtime.image.frame import Frame
 from runtime.sources.address import Address
 
 # BGR of sky, building, road, pavement, tree, fence, car, pedestrian: the colours of road scenes.

@@ -12,7 +12,7 @@ import numpy as np
 from typing_extensions import Protocol
 
 from runtime.errors import SourceFailed
-from runtime.frame import Frame
+from runtime.image.frame import Frame
 from runtime.sources.address import ACCEPTED, FASTEST
 
 CONVERT = "Convert it, for example with `ffmpeg -i IN -c:v libx264 -pix_fmt yuv420p OUT.mp4`"

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import nn
 
 from runtime.builder.swiftnet import Architecture, SwiftNet, Widths
-from runtime.manifest import InputSpec
+from runtime.repository.manifest import InputSpec
 
 
 def narrow(encoder: str = "resnet18", **options: Any) -> Architecture:

@@ -8,7 +8,7 @@ from runtime.builder.card import TrainingCard, card_of
 from runtime.builder.checkpoint import load_checkpoint, save_checkpoint
 from runtime.builder.training.plan import plan_from_file
 from runtime.errors import InvalidInput
-from runtime.manifest import ClassesSpec
+from runtime.repository.manifest import ClassesSpec
 from tests.builder.scenes import NAMES, PALETTE
 from tests.builder.tiny_training import SPEC, network
 

@@ -15,14 +15,14 @@ import torch
 
 from runtime.builder.card import TrainingCard
 from runtime.builder.checkpoint import save_checkpoint
-from runtime.builder.dataset import SegmentationDataset
-from runtime.builder.layouts import open_dataset
+from runtime.builder.data.dataset import SegmentationDataset
+from runtime.builder.data.layouts import open_dataset
 from runtime.builder.swiftnet import Architecture, SwiftNet, Widths
 from runtime.builder.training.augment import Augmentation
-from runtime.builder.training.devices import Place
+from runtime.builder.training.distributed import Place
 from runtime.builder.training.loop import RunOptions, Step, Training
 from runtime.builder.training.schedule import TrainingSettings
-from runtime.manifest import ClassesSpec, InputSpec
+from runtime.repository.manifest import ClassesSpec, InputSpec
 from tests.builder.scenes import NAMES, PALETTE
 
 SPEC = InputSpec(height=64, width=64, mean=(100, 100, 100), std=(60, 60, 60))

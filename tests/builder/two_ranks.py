@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from runtime.builder.layouts import open_dataset
-from runtime.builder.training.devices import Place, joined
+from runtime.builder.data.layouts import open_dataset
+from runtime.builder.training.distributed import Place, joined
 from runtime.builder.training.loop import RunOptions, Step, Training
 from tests.builder.tiny_training import SPEC, network, settings
 

@@ -7,12 +7,14 @@ from typing import Any, Dict, List
 
 import pytest
 
-from runtime.cli import build_engine, main
+from runtime.cli import build_engine
+from runtime.cli.main import main
 
 pytest.importorskip("torch")
 
-from runtime.builder.engine import command, plan_command
-from runtime.builder.engine.order import BuildRequest
+from runtime.builder.commands import build_engine as build_engine_command
+from runtime.builder.commands import plan_command
+from runtime.builder.engine.resolve import BuildRequest
 from runtime.builder.quantization.histogram import RULES
 
 
@@ -20,7 +22,7 @@ from runtime.builder.quantization.histogram import RULES
 def asked(monkeypatch: pytest.MonkeyPatch) -> List[Any]:
     """What the command's rooms were asked for."""
     calls: List[Any] = []
-    monkeypatch.setattr(command, "build_engine_command", calls.append)
+    monkeypatch.setattr(build_engine_command, "build_engine_command", calls.append)
     monkeypatch.setattr(plan_command, "build_plans_command", lambda *given: calls.append(given))
     return calls
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.cli import FAILED, main
+from runtime.cli.main import FAILED, main
 
 
 def test_a_problem_makes_it_fail(capsys: pytest.CaptureFixture[str]) -> None:

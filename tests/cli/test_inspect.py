@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.cli import NOT_AS_ASKED, main
+from runtime.cli.main import NOT_AS_ASKED, main
 from tests.folders import build, write_engine
 
 

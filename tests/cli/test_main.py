@@ -11,7 +11,8 @@ from typing import Any, Callable, List
 import pytest
 
 from runtime import __version__
-from runtime.cli import COMMANDS, main, serve
+from runtime.cli import serve
+from runtime.cli.main import COMMANDS, main
 from runtime.errors import BuildFailed, EngineFailed, EngineRefused, InvalidInput, SourceFailed
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,7 +5,7 @@ from typing import List
 
 import pytest
 
-from runtime.cli import main, parser
+from runtime.cli.main import main, parser
 
 pytest.importorskip("torch")
 

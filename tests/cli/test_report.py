@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from runtime.cli import main
+from runtime.cli.main import main
 
 pytest.importorskip("matplotlib")
 
-from runtime.builder.study.results import write_results
-from tests.builder.report.made_up_study import row, study_results
+from runtime.experiments.study.results import write_results
+from tests.experiments.report.made_up_study import row, study_results
 
 
 def test_a_report_tells_where_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

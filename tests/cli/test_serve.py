@@ -7,13 +7,13 @@ from typing import List
 
 import pytest
 
-from runtime.cli import main
-from runtime.config import ServeSettings
-from runtime.manifest import Build, ClassesSpec, manifest_text
-from tests.api.serving import image
-from tests.backends.networks import write_onnx
-from tests.daemons import started
+from runtime.cli.main import main
+from runtime.repository.manifest import Build, ClassesSpec, manifest_text
+from runtime.serving.settings import ServeSettings
 from tests.engines import HEIGHT, WIDTH, small_manifest
+from tests.inference.backends.networks import write_onnx
+from tests.serving.api.serving import image
+from tests.serving.daemons import started
 
 
 def validated(capsys: pytest.CaptureFixture[str], *arguments: str) -> ServeSettings:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from runtime.cli import main
+from runtime.cli.main import main
 
 pytest.importorskip("torch")
 
-from runtime.builder.study.results import results_from_file
-from tests.builder.study.tiny_study import changed, write_study
+from runtime.experiments.study.results import results_from_file
+from tests.experiments.study.tiny_study import changed, write_study
 
 
 def test_a_dry_run_shows_the_steps_and_writes_nothing(

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.cli import main, train
+from runtime.cli import train
+from runtime.cli.main import main
 
 pytest.importorskip("torch")
 

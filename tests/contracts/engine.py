@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from runtime.backends import Engine, Slot
 from runtime.errors import EngineFailed
-from runtime.manifest import ClassesSpec, EngineManifest, InputSpec, OutputSpec
+from runtime.inference.engine import Engine, Slot
+from runtime.repository.manifest import ClassesSpec, EngineManifest, InputSpec, OutputSpec
 from tests.engines import small_manifest
 
 

@@ -7,8 +7,8 @@ import time
 from itertools import islice
 from typing import List
 
-from runtime.frame import Frame
-from runtime.sources import open_source
+from runtime.image.frame import Frame
+from runtime.sources.open_source import open_source
 
 
 def first_frames(uri: str, count: int) -> List[Frame]:

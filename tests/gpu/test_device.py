@@ -12,18 +12,18 @@ from typing import Any, Iterator
 import numpy as np
 import pytest
 
-from runtime.backends import Wanted
-from runtime.backends.device_lane import DeviceLane
-from runtime.backends.plan_for_device import add_tensorrt_build, target_on
-from runtime.backends.plan_options import PlanOptions
-from runtime.backends.tensorrt import TensorRtEngine
-from runtime.cuda import CudaDevice
-from runtime.cuda_faults import WrongThread
-from runtime.frame import Frame
-from runtime.machine import this_machine
-from runtime.postprocess.cpu import resize_labels
-from runtime.postprocess.reference import labels_from_logits
-from runtime.repository import EngineFolder
+from runtime.builder.tensorrt.device_plan import add_tensorrt_build, target_on
+from runtime.builder.tensorrt.options import PlanOptions
+from runtime.cuda.device import CudaDevice
+from runtime.cuda.errors import WrongThread
+from runtime.device.machine import this_machine
+from runtime.image.frame import Frame
+from runtime.inference.backends.tensorrt.engine import TensorRtEngine
+from runtime.inference.backends.tensorrt.pipeline import DeviceLane
+from runtime.inference.engine import Wanted
+from runtime.inference.postprocess.cpu import resize_labels
+from runtime.inference.postprocess.reference import labels_from_logits
+from runtime.repository.engine_folder import EngineFolder
 
 pytestmark = pytest.mark.gpu
 DEMO = Path(__file__).resolve().parent.parent.parent / "engines/camvid-demo"

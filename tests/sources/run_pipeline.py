@@ -15,7 +15,7 @@ import sys
 def first_frame(pipeline: str, jpeg: bool) -> str:
     import cv2
 
-    from runtime.nv12 import bgr_of
+    from runtime.image.nv12 import bgr_of
     from runtime.sources.capture import Capture
     from runtime.sources.ring import (
         Captured,

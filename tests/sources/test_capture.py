@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
-from runtime.nv12 import bgr_of
-from runtime.sources import SourceLost
+from runtime.image.nv12 import bgr_of
 from runtime.sources.address import address_from_uri
 from runtime.sources.capture import Capture, no_csi_camera
 from runtime.sources.gstreamer import CAMERA_PLUGIN, PLUGIN_FOLDERS
-from tests.nv12 import nv12_from
+from runtime.sources.source import SourceLost
+from tests.image.nv12 import nv12_from
 
 HEIGHT, WIDTH = 48, 64
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import typing_extensions
 
+from runtime.image.yuv import YuvCoding
 from runtime.sources.address import address_from_uri
 from runtime.sources.gstreamer import (
     CAMERA_PLUGIN,
@@ -28,7 +29,6 @@ from runtime.sources.gstreamer import (
     quoted,
     usb_pipeline,
 )
-from runtime.yuv import YuvCoding
 from tests.sources.test_rtsp import RtspCamera
 
 SCRIPT = Path(__file__).with_name("run_pipeline.py")

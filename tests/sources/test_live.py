@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 
 from runtime.errors import SourceFailed
-from runtime.frame import Frame
-from runtime.sources import Source, SourceLost, open_source
+from runtime.image.frame import Frame
 from runtime.sources.live import LiveSource
+from runtime.sources.open_source import open_source
+from runtime.sources.source import Source, SourceLost
 from runtime.sources.synthetic import pattern
 from tests.contracts.source import LiveContract
 from tests.processes import is_running, maps_frames, open_descriptors

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from runtime.errors import InvalidInput
-from runtime.frame import Frame
+from runtime.image.frame import Frame
+from runtime.image.yuv import YuvCoding
 from runtime.sources.live import LiveSource
 from runtime.sources.ring import (
     SLOTS,
@@ -20,7 +21,6 @@ from runtime.sources.ring import (
     bytes_from_message,
     message_from_bytes,
 )
-from runtime.yuv import YuvCoding
 from tests.processes import maps_frames
 
 HEIGHT, WIDTH = 4, 6

@@ -11,12 +11,13 @@ from typing import Iterator, Optional, Type
 
 import pytest
 
-from runtime.config import StreamSettings
-from runtime.metrics import Metrics
-from runtime.pace import Backoff
-from runtime.sources import SourceLost, open_source
-from runtime.stream import Stream
-from runtime.worker import Worker
+from runtime.serving.metrics.registry import Metrics
+from runtime.serving.settings import StreamSettings
+from runtime.serving.streams.rate import Backoff
+from runtime.serving.streams.stream import Stream
+from runtime.serving.worker import Worker
+from runtime.sources.open_source import open_source
+from runtime.sources.source import SourceLost
 from tests.engines import segmenters
 from tests.waiting import wait_until
 

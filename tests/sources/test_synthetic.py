@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from runtime.sources import open_source
+from runtime.sources.open_source import open_source
 from runtime.sources.synthetic import COLOURS, STEP, pattern
 from tests.contracts.source import LiveContract, first_frames
 

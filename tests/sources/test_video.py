@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from runtime.errors import SourceFailed
-from runtime.sources import open_source
+from runtime.sources.open_source import open_source
 from tests.contracts.source import FileContract
 
 FRAMES, RATE = 12, 15.0

@@ -14,24 +14,24 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 import onnx
 
-from runtime.builder.dataset import evenly
-from runtime.builder.engine.build_state import BuildState, key_of
-from runtime.builder.engine.order import BuildOrder, Exam
-from runtime.builder.engine.reporter import Reporter
-from runtime.builder.quantization.bias import bias_corrections
+from runtime.builder.data.dataset import evenly
+from runtime.builder.engine.resolve import BuildOrder, Exam
+from runtime.builder.progress import Reporter
+from runtime.builder.quantization.bias_correction import bias_corrections
 from runtime.builder.quantization.calibrate import RangeTable, calibration_images
+from runtime.builder.quantization.choose_rule import AUTO, RuleChoice, rule_chosen
 from runtime.builder.quantization.comparison import FloatAnswers, TrialPictures
 from runtime.builder.quantization.histogram import DEFAULT_RULE, RULES
-from runtime.builder.quantization.placement import QuantizationOptions
-from runtime.builder.quantization.rules import AUTO, RuleChoice, rule_chosen
+from runtime.builder.quantization.qdq_placement import QuantizationOptions
 from runtime.builder.quantization.sensitivity import (
     SENSITIVITY_NAME,
     SensitivityReport,
     SensitivityStudy,
     View,
 )
+from runtime.builder.step_cache import BuildState, key_of
 from runtime.errors import InvalidConfig
-from runtime.repository import INT8_MODEL, sha256_of
+from runtime.repository.engine_folder import INT8_MODEL, sha256_of
 
 RULE_PICTURES = 100
 """At most, to choose a rule by: two of CamVid's rules differ by hundredths of a point."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterator, List
 
-from runtime.manifest import Build, EngineManifest
+from runtime.repository.manifest import Build, EngineManifest
 
 _SHOWN = 8
 

@@ -10,12 +10,12 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from pydantic import Field, model_validator
 from typing_extensions import Literal
 
-from runtime.builder.engine.plan_choice import PlanChoice
+from runtime.builder.quantization.choose_rule import AUTO
 from runtime.builder.quantization.histogram import DEFAULT_RULE, RULES
-from runtime.builder.quantization.placement import QuantizationOptions
-from runtime.builder.quantization.rules import AUTO
-from runtime.manifest import Precision, Resampling
-from runtime.toml_file import Table, read_toml, table_from_values
+from runtime.builder.quantization.qdq_placement import QuantizationOptions
+from runtime.builder.tensorrt.plan_settings import PlanChoice
+from runtime.files.toml import Table, read_toml, table_from_values
+from runtime.repository.manifest import Precision, Resampling
 
 # The content of these files has hashes of its own in the manifest, and plans carry their settings.
 _SAID_ELSEWHERE: Any = {

@@ -6,8 +6,8 @@ from typing import Optional
 
 from rich.table import Table
 
-from runtime.builder.quantization.rules import RuleChoice
-from runtime.manifest import EngineManifest
+from runtime.builder.quantization.choose_rule import RuleChoice
+from runtime.repository.manifest import EngineManifest
 
 
 def rule_choice_of(manifest: EngineManifest) -> Optional[RuleChoice]:

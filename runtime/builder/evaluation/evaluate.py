@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from runtime.builder.dataset import SegmentationDataset
+from runtime.builder.data.dataset import SegmentationDataset
 from runtime.builder.evaluation.confusion import ConfusionMatrix, EvaluationReport
-from runtime.geometry import place
-from runtime.manifest import InputSpec
-from runtime.postprocess.cpu import LabelUpsampler, resize_labels
-from runtime.preprocess.reference import network_input
+from runtime.inference.letterbox import place
+from runtime.inference.postprocess.cpu import LabelUpsampler, resize_labels
+from runtime.inference.preprocess.reference import network_input
+from runtime.repository.manifest import InputSpec
 
 Predictor = Callable[[np.ndarray], np.ndarray]
 """From (height, width, 3) uint8 BGR, as in a Frame, to (height, width) uint8 class ids."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from runtime.builder.evaluation.confusion import EvaluationReport
 from runtime.builder.figure import new_figure, save
-from runtime.whole_file import write_whole
+from runtime.files.atomic import write_whole
 
 REPORT_NAME = "report.json"
 CONFUSION_NAME = "confusion.png"

@@ -12,9 +12,9 @@ from typing import Any, Dict, List, Mapping, Tuple
 import torch
 from torch import Tensor, nn
 
-from runtime.builder.costs import Cost
 from runtime.builder.pruning.dependencies import groups_of
 from runtime.builder.swiftnet import Architecture, SwiftNet
+from runtime.builder.swiftnet.costs import Cost
 from runtime.builder.swiftnet.widths import round_up
 
 

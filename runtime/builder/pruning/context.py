@@ -28,12 +28,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from runtime.builder.dataset import read_image
+from runtime.builder.data.dataset import read_image
 from runtime.builder.pruning.groups import Group
 from runtime.builder.swiftnet import SwiftNet
 from runtime.errors import InvalidInput
-from runtime.manifest import InputSpec
-from runtime.preprocess.reference import network_input
+from runtime.inference.preprocess.reference import network_input
+from runtime.repository.manifest import InputSpec
 
 TEMPERATURE = 0.1
 MOST_POSITIONS = 4096

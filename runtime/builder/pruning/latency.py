@@ -14,9 +14,9 @@ from runtime.builder.pruning.groups import Group
 from runtime.builder.pruning.knapsack import Option, cheapest
 from runtime.builder.pruning.ranking import Scores
 from runtime.builder.swiftnet import Architecture
-from runtime.complaint import first_complaint
 from runtime.errors import InvalidInput
-from runtime.whole_file import write_whole
+from runtime.files.atomic import write_whole
+from runtime.files.validation import first_complaint
 
 Widths = Mapping[str, Sequence[int]]
 """By group: widths that it may be given, its own included."""

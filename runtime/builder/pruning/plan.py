@@ -16,12 +16,12 @@ from typing_extensions import Literal
 
 from runtime.builder.pruning.dependencies import groups_of
 from runtime.builder.pruning.latency import Prediction
+from runtime.builder.pruning.pruned_architecture import architecture_after
 from runtime.builder.pruning.request import PruningRequest
-from runtime.builder.pruning.widths_after import architecture_after
 from runtime.builder.swiftnet import Architecture
-from runtime.complaint import first_complaint
 from runtime.errors import InvalidInput, RuntimeFault
-from runtime.whole_file import write_whole
+from runtime.files.atomic import write_whole
+from runtime.files.validation import first_complaint
 
 
 class GroupPlan(BaseModel):

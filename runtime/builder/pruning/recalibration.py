@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from runtime.builder.dataset import read_image
-from runtime.builder.layouts import IMAGE_ENDINGS
+from runtime.builder.data.dataset import read_image
+from runtime.builder.data.layouts import IMAGE_ENDINGS
 from runtime.builder.swiftnet import SwiftNet
 from runtime.errors import InvalidInput
-from runtime.manifest import InputSpec
-from runtime.preprocess.reference import network_input
+from runtime.inference.preprocess.reference import network_input
+from runtime.repository.manifest import InputSpec
 
 BATCH = 8
 MOST_PICTURES = 400

@@ -18,20 +18,20 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from typing_extensions import Literal
 
 from runtime.builder.checkpoint import Checkpoint
-from runtime.builder.dataset import SegmentationDataset
+from runtime.builder.data.dataset import SegmentationDataset
 from runtime.builder.evaluation.evaluate import ModelPredictor, evaluate
+from runtime.builder.pruning.apply_plan import pruned_from_plan
 from runtime.builder.pruning.channel_costs import ChannelCosts
-from runtime.builder.pruning.cut import pruned_from_plan
 from runtime.builder.pruning.groups import Group
-from runtime.builder.pruning.planning import plan_from_checkpoint
+from runtime.builder.pruning.make_plan import plan_from_checkpoint
 from runtime.builder.pruning.recalibration import recalibrate
 from runtime.builder.pruning.request import PruningRequest
 from runtime.builder.swiftnet import SwiftNet
-from runtime.builder.training.devices import Place
-from runtime.complaint import first_complaint
+from runtime.builder.training.distributed import Place
 from runtime.errors import InvalidInput
-from runtime.manifest import InputSpec
-from runtime.whole_file import write_whole
+from runtime.files.atomic import write_whole
+from runtime.files.validation import first_complaint
+from runtime.repository.manifest import InputSpec
 
 SENSITIVITY_NAME = "pruning-sensitivity.json"
 

@@ -15,10 +15,10 @@ import torch
 from numpy.lib.npyio import NpzFile
 from torch import Tensor
 
-from runtime.builder.pruning.cut import require_checkpoint, require_geometry
+from runtime.builder.pruning.apply_plan import require_checkpoint, require_geometry
 from runtime.builder.swiftnet import Architecture, SwiftNet
 from runtime.errors import InvalidInput, RuntimeFault
-from runtime.whole_file import whole_file
+from runtime.files.atomic import whole_file
 
 MASKS_FORMAT = "swiftnet-runtime weight masks"
 RECORD = "record"

@@ -18,15 +18,15 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, ValidationError
 from typing_extensions import Literal
 
-from runtime.builder.dataset import read_image
-from runtime.builder.graph.inference import OnnxRunner
-from runtime.builder.graph.wiring import Wiring
+from runtime.builder.data.dataset import read_image
+from runtime.builder.export.onnx_graph import Wiring
+from runtime.builder.export.onnx_runner import OnnxRunner
 from runtime.builder.quantization.histogram import RULES, Histogram
-from runtime.builder.quantization.placement import EVERYTHING, placement_for
-from runtime.complaint import first_complaint
+from runtime.builder.quantization.qdq_placement import EVERYTHING, placement_for
 from runtime.errors import BuildFailed, InvalidConfig, InvalidInput
-from runtime.manifest import InputSpec
-from runtime.preprocess.reference import network_input
+from runtime.files.validation import first_complaint
+from runtime.inference.preprocess.reference import network_input
+from runtime.repository.manifest import InputSpec
 
 PASSES = 2
 _FEW_COLOURS = 40

@@ -15,13 +15,13 @@ from typing import Callable, List, Optional, Sequence, Tuple
 import numpy as np
 import onnx
 
-from runtime.builder.dataset import SegmentationDataset, evenly, read_image
+from runtime.builder.data.dataset import SegmentationDataset, evenly, read_image
 from runtime.builder.evaluation.confusion import ConfusionMatrix
-from runtime.builder.graph.inference import OnnxRunner
-from runtime.geometry import place
-from runtime.manifest import InputSpec
-from runtime.postprocess.cpu import LabelUpsampler, resize_labels
-from runtime.preprocess.reference import network_input
+from runtime.builder.export.onnx_runner import OnnxRunner
+from runtime.inference.letterbox import place
+from runtime.inference.postprocess.cpu import LabelUpsampler, resize_labels
+from runtime.inference.preprocess.reference import network_input
+from runtime.repository.manifest import InputSpec
 
 BLOCKS = 20
 """At most; neighbours of a drive resemble each other, so single pictures are no separate trials."""

@@ -13,8 +13,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from runtime.builder.graph.wiring import Edge, Wiring, module_of
-from runtime.builder.quantization.placement import Placement, QuantizationOptions, placement_for
+from runtime.builder.export.onnx_graph import Edge, Wiring, module_of
+from runtime.builder.quantization.qdq_placement import Placement, QuantizationOptions, placement_for
 from runtime.builder.quantization.shared_weights import (
     INT8_LIMIT,
     SCALE_FLOOR,

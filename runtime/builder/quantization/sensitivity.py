@@ -16,11 +16,11 @@ import onnx
 from pydantic import BaseModel, ConfigDict, ValidationError
 from typing_extensions import Literal
 
-from runtime.builder.graph.wiring import Wiring, module_of
+from runtime.builder.export.onnx_graph import Wiring, module_of
 from runtime.builder.quantization.comparison import Comparison, FloatAnswers
-from runtime.builder.quantization.placement import QuantizationOptions, quantized_convolutions
+from runtime.builder.quantization.qdq_placement import QuantizationOptions, quantized_convolutions
 from runtime.builder.quantization.quantize import int8_from_float
-from runtime.whole_file import write_whole
+from runtime.files.atomic import write_whole
 
 SENSITIVITY_NAME = "quantization-sensitivity.json"
 View = Literal["alone", "left_out"]

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from runtime.toml_file import Table
+from runtime.files.toml import Table
 
 Range = Tuple[float, float]
 LUMA = (0.299, 0.587, 0.114)

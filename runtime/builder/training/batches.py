@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from runtime.builder.training.augment import Augmentation, random_view
-from runtime.builder.training.devices import Place
-from runtime.builder.training.fitting import FittedPictures
+from runtime.builder.training.distributed import Place
+from runtime.builder.training.resized_dataset import FittedPictures
 from runtime.builder.training.schedule import TrainingSettings
 from runtime.errors import InvalidInput
 

@@ -13,17 +13,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from runtime.builder.dataset import SegmentationDataset
+from runtime.builder.data.dataset import SegmentationDataset
 from runtime.builder.swiftnet import SwiftNet
 from runtime.builder.training.batches import RandomViews, Visits, batches, steps_per_epoch
-from runtime.builder.training.devices import Place
+from runtime.builder.training.distributed import Place
 from runtime.builder.training.ema import WeightAverage
-from runtime.builder.training.fitting import FittedPictures
 from runtime.builder.training.loss import boundary_weights, pixel_losses, summed_loss
+from runtime.builder.training.resized_dataset import FittedPictures
 from runtime.builder.training.schedule import TrainingSettings, learning_rate
 from runtime.builder.training.state import TrainingState
 from runtime.errors import BuildFailed
-from runtime.manifest import InputSpec
+from runtime.repository.manifest import InputSpec
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 BETAS = (0.9, 0.99)

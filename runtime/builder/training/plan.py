@@ -18,12 +18,12 @@ from runtime.builder.checkpoint import (
     load_state_dict,
     transfer,
 )
-from runtime.builder.dataset import SegmentationDataset
-from runtime.builder.layouts import open_dataset
+from runtime.builder.data.dataset import SegmentationDataset
+from runtime.builder.data.layouts import open_dataset
 from runtime.builder.swiftnet import Architecture, SwiftNet
 from runtime.builder.training.schedule import TrainingSettings
-from runtime.manifest import InputSpec
-from runtime.toml_file import Table, read_toml, table_from_values
+from runtime.files.toml import Table, read_toml, table_from_values
+from runtime.repository.manifest import InputSpec
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from typing_extensions import Literal
 
 from runtime.builder.training.augment import Augmentation
-from runtime.toml_file import Table
+from runtime.files.toml import Table
 
 
 class TrainingSettings(Table):

@@ -12,7 +12,7 @@ import torch
 from runtime.builder.swiftnet import SwiftNet
 from runtime.builder.training.ema import WeightAverage
 from runtime.errors import InvalidInput
-from runtime.whole_file import whole_file
+from runtime.files.atomic import whole_file
 
 STATE_NAME = "state.pt"
 

@@ -8,12 +8,12 @@ from typing import Iterator, List, Optional
 
 from runtime.builder.card import TrainingCard
 from runtime.builder.checkpoint import save_checkpoint
-from runtime.builder.engine.chain import build_engine
-from runtime.builder.engine.order import BuildRequest, order_from_request
-from runtime.builder.engine.reporter import Advance, Reporter
-from runtime.builder.layouts import open_dataset
-from runtime.manifest import ClassesSpec, EngineManifest
-from runtime.repository import EngineFolder
+from runtime.builder.data.layouts import open_dataset
+from runtime.builder.engine.build_steps import build_engine
+from runtime.builder.engine.resolve import BuildRequest, order_from_request
+from runtime.builder.progress import Advance, Reporter
+from runtime.repository.engine_folder import EngineFolder
+from runtime.repository.manifest import ClassesSpec, EngineManifest
 from tests.builder.networks import narrow, randomised, stretched
 
 

@@ -10,18 +10,18 @@ import numpy as np
 import onnx
 import pytest
 
-from runtime.builder.engine.int8_sensitivity import (
+from runtime.builder.commands.int8_sensitivity import (
     SensitivityRequest,
     run_quantization_sensitivity,
     sensitivity_table,
 )
-from runtime.builder.graph.wiring import Wiring, module_of
+from runtime.builder.export.onnx_graph import Wiring, module_of
+from runtime.builder.quantization.choose_rule import RuleChoice
 from runtime.builder.quantization.histogram import RULES
-from runtime.builder.quantization.placement import QuantizationOptions
-from runtime.builder.quantization.rules import RuleChoice
+from runtime.builder.quantization.qdq_placement import QuantizationOptions
 from runtime.builder.quantization.sensitivity import SENSITIVITY_NAME, SensitivityReport, layers_of
 from runtime.errors import InvalidConfig
-from runtime.repository import FLOAT_MODEL, INT8_MODEL
+from runtime.repository.engine_folder import FLOAT_MODEL, INT8_MODEL
 from tests.builder.engine.homes import (
     Listener,
     build_from_request,

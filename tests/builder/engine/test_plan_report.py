@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from runtime.builder.engine.plan_report import plan_report
-from runtime.manifest import Build
+from runtime.repository.manifest import Build
 from tests.engines import fake_build
 
 INSPECTION = {

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch.nn import functional
 
-from runtime.builder.dataset import SegmentationDataset
+from runtime.builder.data.dataset import SegmentationDataset
+from runtime.builder.data.layouts import open_dataset
 from runtime.builder.evaluation.confusion import EvaluationReport
 from runtime.builder.evaluation.evaluate import ModelPredictor, agreement, evaluate
-from runtime.builder.layouts import open_dataset
-from runtime.manifest import InputSpec
+from runtime.repository.manifest import InputSpec
 from tests.builder.networks import narrow, randomised
 from tests.builder.scenes import NAMES, write_dataset
 

@@ -5,11 +5,11 @@ from typing import Tuple
 
 import pytest
 
-from runtime.builder.costs import cost_of, padded_macs
 from runtime.builder.pruning.channel_costs import ChannelCosts
 from runtime.builder.pruning.dependencies import groups_of
-from runtime.builder.pruning.widths_after import architecture_after
+from runtime.builder.pruning.pruned_architecture import architecture_after
 from runtime.builder.swiftnet import Architecture
+from runtime.builder.swiftnet.costs import cost_of, padded_macs
 from tests.builder.pruning.family import FAMILY, named
 
 

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from runtime.builder.dataset import read_image
+from runtime.builder.data.dataset import read_image
 from runtime.builder.pruning import context
 from runtime.builder.pruning.context import Context, context_of, guidance_of
 from runtime.builder.pruning.dependencies import groups_of
 from runtime.builder.pruning.importance import Importance
+from runtime.builder.pruning.make_plan import control_of, plan_from_checkpoint
 from runtime.builder.pruning.plan import plan_from_file
-from runtime.builder.pruning.planning import control_of, plan_from_checkpoint
 from runtime.builder.pruning.request import PruningRequest
 from runtime.builder.swiftnet import Architecture, SwiftNet
-from runtime.cli import main
+from runtime.cli.main import main
 from runtime.errors import InvalidInput
-from runtime.preprocess.reference import network_input
+from runtime.inference.preprocess.reference import network_input
 from tests.builder.networks import narrow, randomised, stretched, textured_pictures
 from tests.builder.pruning.family import FAMILY, in_memory, named, on_disk
 

@@ -18,7 +18,7 @@ from runtime.builder.pruning.latency import (
 )
 from runtime.builder.pruning.plan import plan_from_file
 from runtime.builder.swiftnet import Architecture
-from runtime.cli import main
+from runtime.cli.main import main
 from runtime.errors import InvalidInput
 from tests.builder.networks import narrow
 from tests.builder.pruning.family import on_disk

@@ -6,8 +6,8 @@ from typing import Any, Dict
 
 import pytest
 
+from runtime.builder.pruning.make_plan import plan_from_checkpoint
 from runtime.builder.pruning.plan import PruningPlan, plan_from_file, write_plan
-from runtime.builder.pruning.planning import plan_from_checkpoint
 from runtime.builder.pruning.request import PruningRequest
 from runtime.errors import InvalidInput
 from tests.builder.networks import narrow, randomised

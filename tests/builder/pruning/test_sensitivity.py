@@ -8,22 +8,22 @@ from typing import List
 import pytest
 
 from runtime.builder.checkpoint import load_checkpoint, save_checkpoint
-from runtime.builder.dataset import SegmentationDataset
-from runtime.builder.engine.reporter import Silence
+from runtime.builder.commands.pruning_sensitivity import (
+    PruningSensitivityRequest,
+    run_pruning_sensitivity,
+)
+from runtime.builder.data.dataset import SegmentationDataset
 from runtime.builder.evaluation.confusion import EvaluationReport
 from runtime.builder.evaluation.evaluate import Predictor, evaluate
-from runtime.builder.pruning.planning import plan_from_checkpoint
+from runtime.builder.progress import Silence
+from runtime.builder.pruning.make_plan import plan_from_checkpoint
 from runtime.builder.pruning.request import PruningRequest
 from runtime.builder.pruning.sensitivity import (
     SENSITIVITY_NAME,
     SensitivityStudy,
     sensitivity_from_file,
 )
-from runtime.builder.pruning.sensitivity_command import (
-    PruningSensitivityRequest,
-    run_pruning_sensitivity,
-)
-from runtime.cli import main
+from runtime.cli.main import main
 from runtime.errors import InvalidInput
 from tests.builder.scenes import write_dataset
 from tests.builder.tiny_training import trained_checkpoint

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from runtime.builder.pruning.cut import network_after
+from runtime.builder.pruning.apply_plan import network_after
 from runtime.builder.pruning.request import MaskRequest
 from runtime.builder.pruning.unstructured import masks_from_checkpoint
 from runtime.builder.pruning.weight_masks import WeightMasks

@@ -8,12 +8,12 @@ from typing import Tuple
 
 import onnx
 
-from runtime.builder.dataset import SegmentationDataset
-from runtime.builder.graph.export import onnx_from_model
-from runtime.builder.layouts import open_dataset
+from runtime.builder.data.dataset import SegmentationDataset
+from runtime.builder.data.layouts import open_dataset
+from runtime.builder.export.export import onnx_from_model
 from runtime.builder.quantization.calibrate import RangeTable, ranges_from_images
 from runtime.builder.quantization.comparison import FloatAnswers, TrialPictures
-from runtime.manifest import InputSpec
+from runtime.repository.manifest import InputSpec
 from tests.builder.networks import narrow, randomised, stretched, textured_dataset
 
 SPEC: InputSpec = stretched(64, 96)

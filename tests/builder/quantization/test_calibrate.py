@@ -8,9 +8,9 @@ import onnx
 import pytest
 from PIL import Image
 
-from runtime.builder.dataset import read_image
-from runtime.builder.graph.export import onnx_from_model
-from runtime.builder.graph.inference import OnnxRunner
+from runtime.builder.data.dataset import read_image
+from runtime.builder.export.export import onnx_from_model
+from runtime.builder.export.onnx_runner import OnnxRunner
 from runtime.builder.quantization.calibrate import (
     PASSES,
     RangeTable,
@@ -20,7 +20,7 @@ from runtime.builder.quantization.calibrate import (
 )
 from runtime.builder.quantization.histogram import RULES
 from runtime.errors import BuildFailed, InvalidConfig, InvalidInput
-from runtime.preprocess.reference import network_input
+from runtime.inference.preprocess.reference import network_input
 from tests.builder.networks import narrow, randomised, stretched, textured_pictures
 
 SPEC = stretched(64, 96)

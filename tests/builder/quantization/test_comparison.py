@@ -12,7 +12,7 @@ from runtime.builder.quantization.comparison import (
     TrialPictures,
     noise_of_difference,
 )
-from runtime.builder.quantization.placement import QuantizationOptions
+from runtime.builder.quantization.qdq_placement import QuantizationOptions
 from runtime.builder.quantization.quantize import int8_from_float
 from tests.builder.quantization.calibrated import SPEC, Calibrated
 

@@ -7,11 +7,15 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from runtime.builder.graph.export import onnx_from_model
-from runtime.builder.graph.inference import OnnxRunner
-from runtime.builder.graph.lint import findings_of
-from runtime.builder.graph.wiring import Wiring
-from runtime.builder.quantization.placement import EVERYTHING, QuantizationOptions, placement_for
+from runtime.builder.export.export import onnx_from_model
+from runtime.builder.export.lint import findings_of
+from runtime.builder.export.onnx_graph import Wiring
+from runtime.builder.export.onnx_runner import OnnxRunner
+from runtime.builder.quantization.qdq_placement import (
+    EVERYTHING,
+    QuantizationOptions,
+    placement_for,
+)
 from runtime.builder.quantization.quantize import int8_from_float
 from runtime.builder.swiftnet import Architecture
 from runtime.errors import BuildFailed

@@ -6,7 +6,7 @@ from typing import List
 import pytest
 
 from runtime.builder.quantization.comparison import FloatAnswers
-from runtime.builder.quantization.placement import QuantizationOptions
+from runtime.builder.quantization.qdq_placement import QuantizationOptions
 from runtime.builder.quantization.sensitivity import (
     Deviation,
     SensitivityReport,

@@ -7,14 +7,14 @@ from typing import List
 import pytest
 import torch
 
-from runtime.builder.layouts import open_dataset
+from runtime.builder.data.layouts import open_dataset
 from runtime.builder.training.augment import Augmentation
 from runtime.builder.training.batches import RandomViews, Visit, Visits, batches
-from runtime.builder.training.devices import Place
-from runtime.builder.training.fitting import FittedPictures
+from runtime.builder.training.distributed import Place
+from runtime.builder.training.resized_dataset import FittedPictures
 from runtime.builder.training.schedule import TrainingSettings
 from runtime.errors import InvalidInput
-from runtime.manifest import InputSpec
+from runtime.repository.manifest import InputSpec
 from tests.builder.scenes import write_dataset
 
 SETTINGS = TrainingSettings(seed=3, epochs=4, batch=4, augmentation=Augmentation(crop=(32, 32)))

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from runtime.builder.dataset import SegmentationDataset
+from runtime.builder.data.dataset import SegmentationDataset
+from runtime.builder.data.layouts import open_dataset
 from runtime.builder.evaluation.evaluate import ModelPredictor, evaluate
-from runtime.builder.layouts import open_dataset
 from runtime.builder.training.augment import Augmentation
 from runtime.builder.training.loop import Step, Training
 from runtime.errors import BuildFailed, InvalidInput

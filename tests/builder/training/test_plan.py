@@ -8,7 +8,7 @@ import torch
 from pydantic import ValidationError
 
 from runtime.builder.checkpoint import save_checkpoint
-from runtime.builder.layouts import open_dataset
+from runtime.builder.data.layouts import open_dataset
 from runtime.builder.training.plan import TrainingPlan, input_spec, pictures, start
 from runtime.errors import InvalidConfig
 from tests.builder.scenes import NAMES, write_dataset

@@ -4,8 +4,8 @@
 
 The cases of the stored ones cover every pair of encoder, variant, stride, widths, precision and
 GPU. With --all it writes instead, into a folder, all choices but that of the GPU, and the full
-ResNet-34 pyramid at 1024 x 2048: for tests.backends.build_matrix. Weights are coarse numbers, which
-a compressed file holds in a few bits each.
+ResNet-34 pyramid at 1024 x 2048: for tests.builder.tensorrt.build_matrix. Weights are coarse
+numbers, which a compressed file holds in a few bits each.
 """
 
 from __future__ import annotations
@@ -21,11 +21,15 @@ import onnx
 import torch
 from torch import nn
 
-from runtime.builder.graph.export import onnx_from_model
-from runtime.builder.graph.half import half_from_float
-from runtime.builder.graph.lint import require_importable
-from runtime.builder.graph.wiring import Wiring
-from runtime.builder.quantization.placement import EVERYTHING, QuantizationOptions, placement_for
+from runtime.builder.export.export import onnx_from_model
+from runtime.builder.export.fp16 import half_from_float
+from runtime.builder.export.lint import require_importable
+from runtime.builder.export.onnx_graph import Wiring
+from runtime.builder.quantization.qdq_placement import (
+    EVERYTHING,
+    QuantizationOptions,
+    placement_for,
+)
 from runtime.builder.quantization.quantize import int8_from_float
 from runtime.builder.swiftnet import Architecture, SwiftNet, Widths
 

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from runtime.builder.graph.half import half_from_float
+from runtime.builder.export.fp16 import half_from_float
 
 HERE = Path(__file__).parent
 SCALE, ZERO = "scale", "zero"

@@ -1,0 +1,131 @@
+"""A folder of results that can be interrupted at any moment and continued later.
+
+A file in it is whole or not there. What made the results is written down beside them, so that a
+continued run cannot mix those of two engines. One run at a time writes into the folder.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Iterable, Mapping, Optional, Type
+
+from runtime.errors import InvalidInput, OutputFailed
+from runtime.files.atomic import write_whole
+
+RECORD_NAME = "segment.json"
+ELSEWHERE = "Choose another folder with -o"
+
+
+def write_result(path: Path, data: bytes) -> None:
+    """Writes a file that is whole or, whatever happens, not there; it replaces an earlier one.
+
+    Raises:
+        OutputFailed: no room or no right to write.
+    """
+    try:
+        # Whoever writes here holds the folder.
+        write_whole(path, data, alone=True)
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        cure = "Free disk space or choose another place" if full else ELSEWHERE
+        raise OutputFailed(f"{path} cannot be written: {error.strerror}", cure) from error
+
+
+class OutputFolder:
+    """Results of one engine with one set of options; a context manager that holds the folder.
+
+    Args:
+        path: created if it does not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._held = ExitStack()
+
+    def __enter__(self) -> OutputFolder:
+        """Takes hold of the folder.
+
+        Raises:
+            OutputFailed: it cannot be created, or another run writes into it.
+        """
+        self._held.callback(os.close, self._lock())
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self._held.close()
+
+    def is_finished(self, result: Path, source: Path) -> bool:
+        """Whether an earlier run, or this one, made `result` from `source` as it is now."""
+        if not result.exists():
+            return False
+        return result.stat().st_mtime_ns >= source.stat().st_mtime_ns
+
+    def continue_with(self, made_by: Mapping[str, object], results: Iterable[Path]) -> None:
+        """Keeps what an earlier run finished, if it made it in the same way.
+
+        Args:
+            made_by: what determines the results, JSON-able.
+            results: what this run makes.
+
+        Raises:
+            InvalidInput: the folder holds results of another engine or of other options, or files
+                in their place that no run made.
+        """
+        record = self.path / RECORD_NAME
+        if record.exists():
+            stranger = record if record.read_bytes() != _record(made_by) else None
+        else:
+            stranger = next((result for result in results if result.exists()), None)
+        if stranger is not None:
+            raise InvalidInput(
+                f"{self.path} holds what another engine, other options or nobody here made: "
+                f"see {stranger}",
+                f"Add --overwrite to replace it. {ELSEWHERE} to keep it",
+            )
+        write_result(record, _record(made_by))
+
+    def start_anew(self, made_by: Mapping[str, object], results: Iterable[Path]) -> None:
+        """Removes earlier results, files or folders, and then says what makes the next ones.
+
+        In this order: interrupted in between, the folder still says what the rest was made by.
+        """
+        for result in results:
+            if result.is_dir():
+                shutil.rmtree(result)
+            elif result.exists():
+                result.unlink()
+        write_result(self.path / RECORD_NAME, _record(made_by))
+
+    def _lock(self) -> int:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.path, os.O_RDONLY)
+        except OSError as error:
+            raise OutputFailed(
+                f"{self.path} is no folder to write to: {error.strerror}", ELSEWHERE
+            ) from error
+        try:
+            # The kernel lets go of it when the process ends, however it ends.
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            raise OutputFailed(
+                f"another run writes into {self.path}", f"Wait for it, or: {ELSEWHERE}"
+            ) from error
+        return descriptor
+
+
+def _record(made_by: Mapping[str, object]) -> bytes:
+    return (json.dumps(made_by, indent=2, sort_keys=True) + "\n").encode()

@@ -1,0 +1,111 @@
+"""`runtime sensitivity --of quantization`: which layers of a network INT8 hurts."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from rich.console import Console
+from rich.table import Table
+
+from runtime.builder.engine.build_steps import int8_planner
+from runtime.builder.engine.int8_plan import FEW_PICTURES
+from runtime.builder.engine.resolve import BuildRequest, order_from_request
+from runtime.builder.progress import ConsoleReporter, Reporter
+from runtime.builder.quantization.sensitivity import (
+    SENSITIVITY_NAME,
+    VIEWS,
+    SensitivityReport,
+    csv_text,
+)
+from runtime.builder.quantization.sensitivity_plot import write_sensitivity_plot
+from runtime.files.atomic import write_whole
+from runtime.repository.engine_folder import RECIPE_NAME
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class SensitivityRequest:
+    """What `runtime sensitivity --of quantization` was told.
+
+    Attributes:
+        subject: a checkpoint; or a recipe, or the folder of one.
+        calibration: folder of calibration pictures; None for the recipe's.
+        dataset: folder of the dataset; None for the recipe's.
+        out: the engine folder, in which the reports are written too.
+        pictures: at most so many to compare on.
+    """
+
+    subject: Path
+    calibration: Optional[Path] = None
+    dataset: Optional[Path] = None
+    out: Optional[Path] = None
+    pictures: int = FEW_PICTURES
+
+
+def run_quantization_sensitivity(
+    request: SensitivityRequest, reporter: Reporter
+) -> SensitivityReport:
+    """Measures every layer in both views; writes JSON, CSV and a plot into the engine folder.
+
+    Whatever an earlier run or build measured of the same network, ranges and pictures is kept.
+
+    Raises:
+        InvalidConfig: something needed is not said.
+        InvalidInput: a file is missing or broken.
+    """
+    order = order_from_request(_build_request(request))
+    # The ranking is of all layers, whatever the recipe keeps in float by rank.
+    choice = order.recipe.quantization.model_copy(update={"keep_worst": 0})
+    recipe = order.recipe.model_copy(update={"quantization": choice})
+    planner, plan = int8_planner(dataclasses.replace(order, recipe=recipe), reporter)
+    report = planner.sensitivity(plan, VIEWS, request.pictures)
+    path = order.out / SENSITIVITY_NAME
+    write_whole(path.with_suffix(".csv"), csv_text(report).encode())
+    write_sensitivity_plot(report, path.with_suffix(".png"))
+    return report
+
+
+def quantization_sensitivity_command(request: SensitivityRequest) -> None:
+    """The same, with progress on stderr and the worst layers on stdout."""
+    report = run_quantization_sensitivity(request, ConsoleReporter(Console(stderr=True)))
+    Console(file=sys.stdout).print(sensitivity_table(report))
+
+
+def sensitivity_table(report: SensitivityReport) -> Table:
+    """The worst layers in both views."""
+    whole = report.all_quantized
+    together = "" if whole is None else f"; all in INT8: {whole.sqnr_db:.1f} dB"
+    table = Table(title=f"INT8 layer by layer on {report.images} pictures{together}")
+    table.add_column("layer")
+    for heading in ("alone, dB", "alone, agreement", "left out, dB", "left out, agreement"):
+        table.add_column(heading, justify="right")
+    for layer in report.worst()[:_SHOWN]:
+        alone, left = report.alone[layer], report.left_out[layer]
+        table.add_row(
+            layer,
+            f"{alone.sqnr_db:.1f}",
+            f"{alone.agreement:.3%}",
+            f"{left.sqnr_db:.1f}",
+            f"{left.agreement:.3%}",
+        )
+    return table
+
+
+def _build_request(request: SensitivityRequest) -> BuildRequest:
+    given = BuildRequest(
+        precisions=("int8",),
+        calibration=request.calibration,
+        dataset=request.dataset,
+        out=request.out,
+    )
+    subject = request.subject
+    if subject.is_dir():
+        return dataclasses.replace(given, recipe=subject / RECIPE_NAME)
+    if subject.suffix == ".toml":
+        return dataclasses.replace(given, recipe=subject)
+    return dataclasses.replace(given, checkpoint=subject)

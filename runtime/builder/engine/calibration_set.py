@@ -1,0 +1,57 @@
+"""Which pictures a recipe means: of a dataset by split and name, or all of a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional, Tuple
+
+from runtime.builder.data.dataset import SegmentationDataset, evenly
+from runtime.builder.data.layouts import IMAGE_ENDINGS
+from runtime.builder.engine.recipe import CalibrationChoice
+from runtime.errors import InvalidConfig, InvalidInput
+
+
+def calibration_pictures(
+    choice: Optional[CalibrationChoice], dataset: Optional[SegmentationDataset], out: Path
+) -> Tuple[Path, ...]:
+    """What INT8 ranges are to be measured on: at most `choice.count`, evenly spread.
+
+    Args:
+        choice: the recipe's, if it has one.
+        dataset: what the choice may choose from.
+        out: what the choice's folder starts from.
+
+    Raises:
+        InvalidConfig: there is no choice.
+        InvalidInput: there are no such pictures.
+    """
+    if choice is None:
+        raise InvalidConfig(
+            "an INT8 build needs calibration pictures, and none are named",
+            "Give --calib DIR with some hundred pictures as the camera takes them",
+        )
+    if choice.folder is not None:
+        images = images_in(out / choice.folder)
+    elif dataset is not None:
+        pictures = dataset.of_splits(*choice.splits).named(choice.pictures).pictures
+        images = tuple(picture.image for picture in pictures)
+    else:
+        images = ()
+    return evenly(images, choice.count)
+
+
+def images_in(folder: Path) -> Tuple[Path, ...]:
+    """The pictures of a folder, or of its `images`, sorted by name.
+
+    Raises:
+        InvalidInput: there are none.
+    """
+    for place in (folder, folder / "images"):
+        if place.is_dir():
+            found = [p for p in place.iterdir() if p.suffix.lower() in IMAGE_ENDINGS]
+            if found:
+                return tuple(sorted(found))
+    raise InvalidInput(
+        f"{folder} holds no pictures ({', '.join(IMAGE_ENDINGS)})",
+        "Give --calib the folder in which the calibration pictures lie",
+    )

@@ -1,0 +1,87 @@
+"""A recipe for those who have none: derived from a checkpoint and a folder of pictures."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import List, Optional
+
+from runtime.builder.card import TrainingCard
+from runtime.builder.data.layouts import open_dataset
+from runtime.builder.engine.recipe import CalibrationChoice, EvaluationChoice, Recipe
+from runtime.errors import RuntimeFault
+
+_DEFAULT_NAME = "engine"
+# dataset.json lies at most two folders above the pictures of a split.
+_ASCENT = 3
+
+
+def name_from(path: Path) -> str:
+    """An engine's or a calibration set's name from a file's or folder's."""
+    name = re.sub(r"[^a-z0-9._-]+", "-", path.stem.lower()).strip("-._")
+    return name[:64] or _DEFAULT_NAME
+
+
+def derived_recipe(
+    checkpoint: Path, card: Optional[TrainingCard], calibration: Optional[Path], out: Path
+) -> Recipe:
+    """What can be known: the dataset around the calibration pictures, and what was held out.
+
+    Args:
+        checkpoint: the trained network's file.
+        card: what it says about itself.
+        calibration: folder of pictures; without one only float builds are possible.
+        out: the engine folder, which the recipe's paths start from.
+    """
+    dataset = None if calibration is None else dataset_around(calibration)
+    return Recipe(
+        name=name_from(out),
+        checkpoint=os.path.relpath(checkpoint, out),
+        dataset=None if dataset is None else os.path.relpath(dataset, out),
+        precisions=("fp32",) if calibration is None else ("fp32", "int8"),
+        calibration=None if calibration is None else calibration_from(calibration, out),
+        evaluation=() if dataset is None else tuple(_evaluations(dataset, card)),
+    )
+
+
+def calibration_from(folder: Path, out: Path) -> CalibrationChoice:
+    """All pictures of a folder, under a name that tells the folder."""
+    resolved = folder.resolve()
+    # `images` says nothing; the split and the dataset above it do.
+    parts = [part for part in resolved.parts[-3:] if part not in ("images", os.sep)]
+    return CalibrationChoice(
+        name=name_from(Path("-".join(parts[-2:]))), folder=os.path.relpath(folder, out)
+    )
+
+
+def dataset_around(folder: Path) -> Optional[Path]:
+    """The dataset that a folder of pictures belongs to, if it is one of the native form."""
+    resolved = folder.resolve()
+    candidates = [resolved, *resolved.parents][:_ASCENT]
+    return next((c for c in candidates if (c / "dataset.json").is_file()), None)
+
+
+def _evaluations(folder: Path, card: Optional[TrainingCard]) -> List[EvaluationChoice]:
+    """The pictures that training held out, and the split `val`; unknown counts as seen."""
+    try:
+        dataset = open_dataset(folder)
+    except RuntimeFault:
+        # Pictures without label maps can calibrate, though nothing can be measured on them.
+        return []
+    splits = {picture.split for picture in dataset.pictures}
+    learnt = None if card is None or card.dataset != dataset.name else card.plan
+    choices: List[EvaluationChoice] = []
+    if learnt is not None and learnt.get("hold_out"):
+        choices.append(
+            EvaluationChoice(
+                name=f"held out {learnt['hold_out']}",
+                splits=tuple(learnt["splits"]),
+                pictures=learnt["hold_out"],
+                seen_in_training=False,
+            )
+        )
+    if "val" in splits:
+        seen = learnt is None or "val" in learnt["splits"]
+        choices.append(EvaluationChoice(name="val", splits=("val",), seen_in_training=seen))
+    return choices

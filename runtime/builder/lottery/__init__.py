@@ -1,0 +1,1 @@
+"""Lottery tickets: rewinding, masks over rounds, and the controls a claim needs."""

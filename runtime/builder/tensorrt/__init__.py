@@ -1,0 +1,1 @@
+"""TensorRT plans from ONNX files, by TensorRT alone: a device builds its own."""

@@ -1,0 +1,82 @@
+"""`runtime study`: from a recipe to results, as far as they are not there yet."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from rich.console import Console
+
+from runtime.errors import BuildFailed, InvalidInput
+from runtime.experiments.study.collect import Collector
+from runtime.experiments.study.console import (
+    ConsoleAudience,
+    progress_on,
+    results_table,
+    steps_table,
+)
+from runtime.experiments.study.graph import graph_of
+from runtime.experiments.study.recipe import recipe_from_file
+from runtime.experiments.study.resolve import prepared_study
+from runtime.experiments.study.runner import Runner, only_study_in
+from runtime.experiments.study.store import StepStore
+
+
+@dataclass(frozen=True)
+class StudyOrder:
+    """One call of `runtime study`.
+
+    Attributes:
+        recipe: its file.
+        out: folder of the study; what was done there is not done again.
+        jobs: steps at a time.
+        data: folder of the dataset, instead of the recipe's.
+        dry_run: show the steps and do none.
+        speed: measure it, if the recipe asks for it.
+    """
+
+    recipe: Path
+    out: Path
+    jobs: int = 1
+    data: Optional[Path] = None
+    dry_run: bool = False
+    speed: bool = True
+
+
+def run_study(order: StudyOrder) -> None:
+    """Does all steps of the study that are not done.
+
+    Raises:
+        InvalidConfig: the recipe or a plan contradicts itself.
+        InvalidInput: the dataset or a checkpoint cannot be used.
+        BuildFailed: steps failed, or another process runs this study.
+    """
+    if order.jobs < 1:
+        raise InvalidInput(f"--jobs is {order.jobs}", "Give a whole number from 1 up")
+    recipe = recipe_from_file(order.recipe)
+    study = prepared_study(recipe, order.recipe.parent, order.data)
+    graph = graph_of(study)
+    store = StepStore(order.out, graph.steps)
+    if order.dry_run:
+        Console(file=sys.stdout).print(steps_table(graph.steps, store))
+        return
+    order.out.mkdir(parents=True, exist_ok=True)
+    console = Console(stderr=True)
+    with only_study_in(order.out) as lock, progress_on(console) as progress:
+        collector = Collector(study, graph, store, order.out)
+        collector.collect()
+        audience = ConsoleAudience(console, progress, collector.collect)
+        steps = {n: s for n, s in graph.steps.items() if order.speed or n != graph.speed}
+        with Runner(steps, store, order.jobs, audience, lock) as runner:
+            runner.run()
+        results = collector.collect()
+    if runner.failures:
+        left = sum(store.done(step) is None for step in graph.steps.values())
+        raise BuildFailed(
+            f"{len(runner.failures)} steps failed ({', '.join(runner.failures)}), and "
+            f"{left - len(runner.failures)} wait for them",
+            "Read their logs, remove the cause and run the study again: what is done stays",
+        )
+    Console(file=sys.stdout).print(results_table(results))

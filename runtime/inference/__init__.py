@@ -1,0 +1,1 @@
+"""From a frame to a label map: preprocessing, an engine's slot, postprocessing."""

@@ -1,0 +1,1 @@
+"""Plans run by TensorRT, from the frame to the label map on the GPU."""

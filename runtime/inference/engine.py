@@ -1,0 +1,170 @@
+"""Engines: one interface, one module per library; `open_engine` picks and imports lazily."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Mapping, Optional, Sequence, Tuple, Type
+
+import numpy as np
+from typing_extensions import Literal, Protocol, runtime_checkable
+
+from runtime.errors import InvalidInput
+from runtime.image.frame import Frame
+from runtime.repository.manifest import EngineManifest
+
+Mode = Literal["latency", "throughput"]
+MaskSize = Literal["frame", "model"]
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """Name, shape, numpy dtype name and axis order ("HWC") of a slot's tensor."""
+
+    name: str
+    shape: Tuple[int, ...]
+    dtype: str
+    layout: str
+
+
+class Slot(Protocol):
+    """Room for one frame inside an engine. Used by one thread at a time.
+
+    The buffers belong to the slot for its whole life: write `input`, call `run`, read `output`
+    before the next `run`.
+    """
+
+    @property
+    def input(self) -> np.ndarray:
+        """(height, width, 3) uint8 BGR: the frame after resizing; normalising is the engine's."""
+
+    @property
+    def output(self) -> np.ndarray:
+        """(grid height, grid width, classes) float32 logits of the last `run`."""
+
+    def run(self) -> None:
+        """Computes `output` from `input`, blocking.
+
+        Raises:
+            EngineFailed: nothing was computed; `output` must not be read.
+        """
+
+
+class Engine(Protocol):
+    """A loaded engine: opened by `with`, closed with its buffers at the end of the block."""
+
+    @property
+    def input(self) -> TensorSpec:
+        """What every slot's `input` is."""
+
+    @property
+    def output(self) -> TensorSpec:
+        """What every slot's `output` is."""
+
+    @property
+    def slots(self) -> Sequence[Slot]:
+        """As many frames as the engine runs at once; none outside the `with` block."""
+
+    def __enter__(self) -> Engine: ...
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None: ...
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What of a frame somebody will look at; the rest need not leave the device.
+
+    The labels come always; of the frame's size unless it says otherwise.
+
+    Attributes:
+        size: of the labels: the frame's, or that of its rectangle in the model's input.
+        picture: whether the frame as the model saw it is needed.
+        overlay: how much the classes' colours cover that picture, 0 to 1; None draws nothing.
+    """
+
+    size: MaskSize = "frame"
+    picture: bool = False
+    overlay: Optional[float] = None
+
+    def __post_init__(self) -> None:
+        if self.overlay is not None and not 0 <= self.overlay <= 1:
+            raise InvalidInput(f"the opacity is {self.overlay}", "Use a number from 0 to 1")
+
+
+MASK: Final = Wanted()
+"""The mask of the frame's size alone."""
+
+
+@dataclass(frozen=True)
+class DeviceOptions:
+    """How an engine on a GPU is run; others have no use for it.
+
+    Attributes:
+        busy_wait: whether waiting for the device takes a core and answers sooner; else it sleeps.
+        cuda_graphs: whether the engine's work is captured once and replayed, which saves the
+            processor the launch of every layer. TensorRT-RTX alone does so.
+    """
+
+    busy_wait: bool = False
+    cuda_graphs: bool = False
+
+
+AS_USUAL: Final = DeviceOptions()
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A frame's labels, before anybody asked what its classes mean.
+
+    Attributes:
+        labels: (height, width) uint8 class ids, of the size that was wanted.
+        picture: (height, width, 3) uint8 BGR, the frame as the model saw it, without padding; a
+            view that is valid until the next frame goes the same way, and while the engine is
+            open. None where it was not wanted and would have had to be copied.
+        overlay: the picture under the classes' colours, of its shape and validity; None where it
+            was not wanted, or where the processor would have to draw it.
+        timings: seconds of each stage: preprocess, infer, postprocess.
+    """
+
+    labels: np.ndarray
+    picture: Optional[np.ndarray]
+    overlay: Optional[np.ndarray]
+    timings: Mapping[str, float]
+
+
+@runtime_checkable
+class Lane(Protocol):
+    """The whole way of one frame at a time, from pixels to labels. Used by one thread at a time."""
+
+    def label(self, frame: Frame, wanted: Wanted) -> Labelled:
+        """Labels every pixel.
+
+        Raises:
+            EngineFailed: the engine stopped computing.
+            RuntimeFault: this frame failed, the next may not.
+        """
+
+
+@runtime_checkable
+class BringsLanes(Protocol):
+    """An engine with a way of its own from frames to labels, such as a GPU that does all of it."""
+
+    @property
+    def lanes(self) -> Sequence[Lane]:
+        """As many frames as may be under way at once; none outside the `with` block."""
+
+
+def input_tensor(manifest: EngineManifest) -> TensorSpec:
+    """What slots take: the picture at the model's size."""
+    return TensorSpec("image", (manifest.input.height, manifest.input.width, 3), "uint8", "HWC")
+
+
+def output_tensor(manifest: EngineManifest) -> TensorSpec:
+    """What slots give: the grid of logits."""
+    shape = (manifest.output.height, manifest.output.width, len(manifest.classes.names))
+    return TensorSpec("logits", shape, "float32", "HWC")

@@ -1,0 +1,1 @@
+"""The daemon: requests and cameras take turns on an engine, answers go out over HTTP."""

@@ -1,0 +1,40 @@
+"""What is counted of requests over HTTP."""
+
+from __future__ import annotations
+
+from typing import Optional, Tuple
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from runtime.serving.metrics.durations import SECONDS
+
+
+class HttpMetrics:
+    """Requests by route; a route is a pattern of the application, never an address from outside."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._requests = Counter(
+            "swiftnet_http_requests",
+            "Answered requests; code 499 means that the client left first.",
+            ["route", "method", "code"],
+            registry=registry,
+        )
+        self._duration = Histogram(
+            "swiftnet_http_request_duration_seconds",
+            "From the request's arrival to the first byte of its answer.",
+            ["route"],
+            buckets=SECONDS,
+            registry=registry,
+        )
+
+    def expect(self, route: str, method: str, codes: Tuple[str, ...]) -> None:
+        """Starts the counters of a route at 0."""
+        self._duration.labels(route)
+        for code in codes:
+            self._requests.labels(route, method, code)
+
+    def answered(self, route: str, method: str, code: str, seconds: Optional[float]) -> None:
+        """Counts one request; `seconds` is None where no answer was begun."""
+        self._requests.labels(route, method, code).inc()
+        if seconds is not None:
+            self._duration.labels(route).observe(seconds)

@@ -1,0 +1,99 @@
+"""Between a source and the slots: the freshest frame of a camera, or every frame of a file."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Deque, NamedTuple, Optional
+
+from typing_extensions import Protocol
+
+from runtime.image.frame import Frame
+from runtime.serving.streams.latest_value import Mailbox
+from runtime.serving.streams.reorder_buffer import Sequencer
+from runtime.serving.streams.result import StreamResult
+
+READ_AHEAD = 8
+
+
+class Ticketed(NamedTuple):
+    """A frame that was handed out, and its ticket at the sequencer."""
+
+    ticket: int
+    frame: Frame
+
+
+class Inbox(Protocol):
+    """Frames that wait for a slot. One thread offers, any thread takes."""
+
+    def offer(self, frame: Frame) -> int:
+        """Leaves a frame; returns how many waiting frames, or this one, are lost by it."""
+
+    def take(self) -> Optional[Ticketed]:
+        """The next frame to work on, or None. Never blocks."""
+
+    def close(self) -> int:
+        """Drops what waits; returns how many frames. The sequencer is closed before."""
+
+
+class Freshest:
+    """Holds the newest frame alone; the one it replaces is lost."""
+
+    def __init__(self, sequencer: Sequencer[StreamResult]) -> None:
+        self._sequencer = sequencer
+        self._newest: Mailbox[Frame] = Mailbox()
+        self._untaken = 0
+        self._taking = threading.Lock()
+
+    def offer(self, frame: Frame) -> int:
+        """Leaves the frame in place of the one before."""
+        return int(self._newest.put(frame))
+
+    def take(self) -> Optional[Ticketed]:
+        """The newest frame, unless it was taken before."""
+        # Two threads must get their tickets in the order of their frames.
+        with self._taking:
+            frame = self._newest.take()
+            if frame is None:
+                return None
+            ticket = self._sequencer.issue()
+            if ticket is None:
+                self._untaken += 1
+                return None
+            return Ticketed(ticket, frame)
+
+    def close(self) -> int:
+        """Drops the frame that waits."""
+        with self._taking:
+            self._untaken += self._newest.take() is not None
+            self._newest.close()
+            return self._untaken
+
+
+class Everything:
+    """Holds a few frames in order; who offers more waits until results are out."""
+
+    def __init__(self, sequencer: Sequencer[StreamResult]) -> None:
+        self._sequencer = sequencer
+        self._waiting: Deque[Ticketed] = deque()
+
+    def offer(self, frame: Frame) -> int:
+        """Leaves the frame when fewer than `READ_AHEAD` are on their way; lost only by `close`."""
+        ticket = self._sequencer.issue(below=READ_AHEAD)
+        if ticket is None:
+            return 1
+        self._waiting.append(Ticketed(ticket, frame))
+        return 0
+
+    def take(self) -> Optional[Ticketed]:
+        """The oldest frame."""
+        try:
+            return self._waiting.popleft()
+        except IndexError:
+            return None
+
+    def close(self) -> int:
+        """Drops the frames that wait."""
+        abandoned = len(self._waiting)
+        self._waiting.clear()
+        return abandoned

@@ -1,0 +1,271 @@
+"""One thread per slot of the engine; each pulls work and runs it to completion.
+
+Requests wait in a bounded queue with deadlines, cameras offer their newest frame at the moment a
+slot is free. A weighted round-robin takes turns between them, so neither can starve the other.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from concurrent.futures import Future
+from functools import partial
+from types import TracebackType
+from typing import Callable, Optional, Sequence, Set, Type, TypeVar, Union
+
+from runtime.errors import EngineFailed, Expired, Overloaded
+from runtime.inference.segmenter import Segmenter
+from runtime.serving.metrics.registry import Metrics, WorkSource
+from runtime.serving.request_queue import Request, RequestQueue
+from runtime.serving.round_robin import Lane, Turns
+
+T = TypeVar("T")
+Work = Callable[[Segmenter], T]
+"""Runs to completion on one slot's thread: decode, segment, encode all inside."""
+
+Feed = Lane[Work[None]]
+"""A camera as the worker sees it: `take` gives the work of its newest frame, or None."""
+
+_Job = Union[Request, Work[None]]
+
+logger = logging.getLogger(__name__)
+
+
+class Worker:
+    """Runs work on the engine's slots; a context manager whose end drains and joins the threads.
+
+    Args:
+        segmenters: one per slot; each is used by one thread alone.
+        queue_capacity: requests that may wait; beyond them `submit` raises Overloaded.
+        metrics: counts how every piece of work ended.
+        on_failure: called once, on a slot's thread, when the engine failed for good.
+    """
+
+    def __init__(
+        self,
+        segmenters: Sequence[Segmenter],
+        queue_capacity: int,
+        metrics: Metrics,
+        on_failure: Callable[[EngineFailed], None] = lambda _fault: None,
+    ) -> None:
+        self._metrics = metrics.inference
+        self._on_failure = on_failure
+        self._changed = threading.Condition()
+        self._requests = RequestQueue(queue_capacity)
+        self._turns: Turns[_Job] = Turns(self._requests)
+        self._idle = len(segmenters)
+        self._begun: Set[Request] = set()
+        self._closing = False
+        self._failure: Optional[EngineFailed] = None
+        self._threads = [
+            # Daemon threads: one stuck inside a driver must not keep a failed process alive.
+            threading.Thread(target=self._run, args=(s,), name=f"slot-{n}", daemon=True)
+            for n, s in enumerate(segmenters)
+        ]
+        self._metrics.watch_queue(self._requests.__len__, queue_capacity)
+
+    def __enter__(self) -> Worker:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        if not self._closing:
+            self.close(drain=0.0 if error else 1.0)
+
+    @property
+    def failure(self) -> Optional[EngineFailed]:
+        """Why the engine gives no answers any more; None while it does."""
+        return self._failure
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a slot."""
+        return len(self._requests)
+
+    def refuse_if_full(self) -> None:
+        """Raises what `submit` would raise now; lets a caller refuse before it reads an upload.
+
+        Raises:
+            Overloaded: the queue is full or the worker is closing.
+            EngineFailed: the engine failed earlier.
+        """
+        with self._changed:
+            self._refuse_if_full("http")
+
+    def submit(
+        self, work: Work[T], deadline: Optional[float] = None, source: WorkSource = "http"
+    ) -> Future[T]:
+        """Queues work; the future gives its value or its exception.
+
+        Args:
+            work: called with a segmenter on one of the slots' threads.
+            deadline: time.monotonic() after which it is dropped with Expired unless begun.
+            source: what the metrics count it as.
+
+        Cancelling the future takes work that has not begun out of the way.
+
+        Raises:
+            Overloaded: the queue is full or the worker is closing.
+            EngineFailed: the engine failed earlier.
+        """
+        answer: Future[T] = Future()
+        with self._changed:
+            self._refuse_if_full(source)
+            self._requests.put(Request(work, answer, deadline, source))
+            self._changed.notify()
+        return answer
+
+    def attach(self, feed: Feed) -> None:
+        """Takes turns with `feed` from now on."""
+        with self._changed:
+            self._turns.add(feed)
+            self._changed.notify_all()
+
+    def detach(self, feed: Feed) -> None:
+        """Asks `feed` no more; work already taken from it still ends."""
+        with self._changed:
+            self._turns.remove(feed)
+
+    def wake(self) -> None:
+        """A feed has something new. Call it without holding a lock that `Feed.take` needs."""
+        with self._changed:
+            self._changed.notify()
+
+    def close(self, drain: float) -> None:
+        """Refuses new work, finishes what is queued for up to `drain` seconds, ends the threads.
+
+        What is still queued or in work then gets Expired. A thread inside the engine cannot be
+        interrupted; it is left behind.
+        """
+        give_up = time.monotonic() + drain
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+            self._changed.wait_for(self._is_idle, drain)
+            queued, begun = self._requests.take_all(), self._begun
+            self._begun = set()
+        shutdown = Expired("the daemon is shutting down", "Send the request again")
+        self._refuse(queued, shutdown)
+        for request in begun:
+            request.answer.set_exception(shutdown)
+        for thread in self._threads:
+            thread.join(max(0.1, give_up - time.monotonic()))
+
+    def _is_idle(self) -> bool:
+        return not len(self._requests) and self._idle == len(self._threads)
+
+    def _refuse_if_full(self, source: WorkSource) -> None:
+        if self._failure is not None:
+            # A new one each time: raising the same exception again and again grows its traceback.
+            raise EngineFailed(self._failure.problem, self._failure.cure)
+        if self._closing:
+            self._metrics.ended(source, "rejected")
+            raise Overloaded("the daemon is shutting down", "Send the request to another", 1.0)
+        # An idle slot's thread takes its request as soon as it wakes, so that needs no place.
+        if len(self._requests) < self._requests.capacity + self._idle:
+            return
+        if self._forget_cancelled():
+            return
+        self._metrics.ended(source, "rejected")
+        raise self._requests.overloaded()
+
+    def _forget_cancelled(self) -> bool:
+        cancelled = self._requests.take_cancelled()
+        for request in cancelled:
+            self._metrics.ended(request.source, "cancelled")
+        return bool(cancelled)
+
+    def _run(self, segmenter: Segmenter) -> None:
+        while True:
+            job = self._next_job()
+            if job is None:
+                return
+            if isinstance(job, Request):
+                deliver = self._outcome(job, segmenter)
+                # Freed first: whoever gets the answer may send the next request at once.
+                if self._free_slot(job):
+                    deliver()
+            else:
+                self._serve_feed(job, segmenter)
+                self._free_slot(None)
+
+    def _next_job(self) -> Optional[_Job]:
+        """Waits for work; None when the thread shall end."""
+        with self._changed:
+            while True:
+                feeds_too = not self._closing and self._failure is None
+                job = self._turns.take() if feeds_too else self._requests.take()
+                if isinstance(job, Request):
+                    if not job.answer.set_running_or_notify_cancel():
+                        self._metrics.ended(job.source, "cancelled")
+                        continue
+                    self._begun.add(job)
+                if job is not None:
+                    self._idle -= 1
+                    return job
+                if self._closing:
+                    return None
+                self._changed.wait()
+
+    def _free_slot(self, request: Optional[Request]) -> bool:
+        """Notes the end of a job; returns whether somebody still waits for the request's answer."""
+        with self._changed:
+            self._idle += 1
+            if self._closing:
+                self._changed.notify_all()
+            if request not in self._begun:
+                return False
+            self._begun.remove(request)
+            return True
+
+    def _outcome(self, request: Request, segmenter: Segmenter) -> Callable[[], None]:
+        """Does the work; returns what hands the outcome to whoever waits for it."""
+        answer = request.answer
+        if request.deadline is not None and time.monotonic() > request.deadline:
+            self._metrics.ended(request.source, "expired")
+            late = Expired("the request waited too long for the engine", "Send it again later")
+            return partial(answer.set_exception, late)
+        try:
+            value = request.work(segmenter)
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for the answer
+            self._metrics.ended(request.source, "error")
+            self._note(error)
+            return partial(answer.set_exception, error)
+        self._metrics.ended(request.source, "ok")
+        return partial(answer.set_result, value)
+
+    def _serve_feed(self, work: Work[None], segmenter: Segmenter) -> None:
+        try:
+            work(segmenter)
+        except Exception as error:
+            # Nobody waits for a camera's frame, so its fault ends here, counted and written down.
+            self._metrics.ended("stream", "error")
+            logger.exception("a frame of a stream was lost")
+            self._note(error)
+        else:
+            self._metrics.ended("stream", "ok")
+
+    def _note(self, error: Exception) -> None:
+        """Marks the worker failed when the engine is, and turns away all who wait for it."""
+        if not isinstance(error, EngineFailed):
+            return
+        with self._changed:
+            if self._failure is not None:
+                return
+            self._failure = error
+            abandoned = self._requests.take_all()
+        self._refuse(abandoned, error)
+        self._on_failure(error)
+
+    def _refuse(self, abandoned: Sequence[Request], fault: Exception) -> None:
+        for request in abandoned:
+            if request.answer.set_running_or_notify_cancel():
+                self._metrics.ended(request.source, "expired")
+                request.answer.set_exception(fault)

@@ -1,0 +1,59 @@
+"""Thousands of frames through real pycuda: exact masks, and nothing that grows."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Dict, Iterator
+
+import numpy as np
+import pytest
+
+from runtime.inference.backends.tensorrt.engine import TensorRtEngine
+from runtime.inference.engine import Wanted
+from tests.cuda.kernels.conftest import host
+from tests.cuda.kernels.host import HostMachine
+from tests.cuda.stub_driver.gpu import StubGpu
+from tests.inference.backends.tensorrt.fake_execution import FakeExecution
+from tests.inference.backends.tensorrt.test_engine import MANIFEST, plan, plan_build
+from tests.inference.backends.tensorrt.test_pipeline import SIZES, frame, truth
+
+__all__ = ["host", "plan"]
+pytestmark = [pytest.mark.gxx, pytest.mark.pycuda]
+FRAMES_OF_EACH_LANE = 1000
+WARM = 100
+GROWTH = 2 << 20
+
+
+def in_memory() -> int:
+    """Bytes of this process that lie in memory."""
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096
+
+
+@pytest.fixture(params=[False, True], ids=["discrete", "integrated"])
+def gpu(request: pytest.FixtureRequest, host: HostMachine) -> Iterator[StubGpu]:
+    gpu = StubGpu(host, integrated=request.param)
+    yield gpu
+    assert gpu.left_behind() == {}
+
+
+def test_three_thousand_frames_take_no_more_than_three_hundred(gpu: Any, plan: Path) -> None:
+    frames = [frame(seed, SIZES[seed % 4]) for seed in range(8)]
+    masks = [truth(given, "frame") for given in frames]
+    trt: Any = FakeExecution(gpu, MANIFEST)
+    with TensorRtEngine(MANIFEST, plan_build(), plan).on(trt, gpu) as engine:
+
+        def label(lane: int, count: int) -> None:
+            for number in range(count):
+                nth = (number + lane) % len(frames)
+                found = engine.lanes[lane].label(frames[nth], Wanted("frame")).labels
+                np.testing.assert_array_equal(found, masks[nth])
+
+        def on_all_lanes(count: int) -> Dict[str, int]:
+            with ThreadPoolExecutor(len(engine.lanes)) as threads:
+                list(threads.map(label, range(len(engine.lanes)), [count] * len(engine.lanes)))
+            return {"taken": gpu.taken, **gpu.left_behind()}
+
+        held, before = on_all_lanes(WARM), in_memory()
+        assert on_all_lanes(FRAMES_OF_EACH_LANE) == held
+        assert in_memory() - before < GROWTH

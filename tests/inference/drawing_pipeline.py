@@ -1,0 +1,64 @@
+"""A lane with a GPU's manners: nothing that was not wanted, and overlays of its own drawing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import List
+
+import cv2
+import numpy as np
+
+from runtime.image.frame import Frame
+from runtime.inference.engine import Labelled, Slot, Wanted
+from runtime.inference.segmenter import Segmenter, SlotLane
+from runtime.repository.manifest import EngineManifest
+from tests.engines import BrightnessSlot, small_manifest
+
+# No palette of the tests has it, so such an overlay cannot be mistaken for one drawn elsewhere.
+INK_BGR = (255, 0, 255)
+
+
+class DrawingLane:
+    """Labels as the processor does, and overwrites what it gave when the next frame comes.
+
+    Attributes:
+        asked: what was wanted of each frame.
+    """
+
+    def __init__(self, manifest: EngineManifest, slot: Slot) -> None:
+        self._labels = SlotLane(manifest, slot)
+        self._overlay = np.zeros((manifest.input.height, manifest.input.width, 3), np.uint8)
+        self.asked: List[Wanted] = []
+
+    def label(self, frame: Frame, wanted: Wanted) -> Labelled:
+        self.asked.append(wanted)
+        self._overlay[:] = 0
+        done = self._labels.label(frame, wanted)
+        assert done.picture is not None
+        height, width = done.picture.shape[:2]
+        overlay = self._overlay[:height, :width]
+        if wanted.overlay is not None:
+            overlay[:] = INK_BGR
+        return replace(
+            done,
+            picture=done.picture if wanted.picture else None,
+            overlay=None if wanted.overlay is None else overlay,
+        )
+
+
+def drawing_lane() -> DrawingLane:
+    """Dark or bright, on a 32 x 64 input."""
+    return DrawingLane(small_manifest(), BrightnessSlot())
+
+
+def drawing_segmenter(lane: DrawingLane) -> Segmenter:
+    """The segmenter of a `drawing_lane`."""
+    return Segmenter(small_manifest(), lane)
+
+
+def drawn_by_the_lane(jpeg: bytes) -> bool:
+    """Whether a JPEG shows the lane's own drawing."""
+    shown = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert shown is not None
+    # A JPEG of one colour is off by its rounding alone.
+    return bool(np.abs(shown.astype(int) - INK_BGR).max() <= 3)

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from runtime.inference.engine import Wanted
+from tests.inference.drawing_pipeline import drawing_lane, drawing_segmenter, drawn_by_the_lane
+from tests.serving.api.serving import Parts, image, served
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "wanted"),
+    [
+        ("", "*/*", Wanted("frame")),
+        ("", "image/jpeg", Wanted("frame")),
+        ("size=model", "*/*", Wanted("model")),
+        (
+            "size=model&format=overlay&opacity=0.3",
+            "*/*",
+            Wanted("model", picture=True, overlay=0.3),
+        ),
+        ("size=model", "image/jpeg", Wanted("model", picture=True, overlay=0.5)),
+    ],
+)
+def test_a_device_draws_only_overlays_of_the_model_s_size(
+    query: str, accept: str, wanted: Wanted
+) -> None:
+    lane = drawing_lane()
+    with served(Parts(inside=[drawing_segmenter(lane)])) as running:
+        headers = {"Accept": accept}
+        answer = running.client.post(f"/segment?{query}", content=image(), headers=headers)
+    assert answer.status_code == 200
+    assert lane.asked == [wanted]
+    if answer.headers["Content-Type"] == "image/jpeg":
+        assert drawn_by_the_lane(answer.content) == (wanted.overlay is not None)

@@ -1,0 +1,279 @@
+"""Streams on a real worker: nothing lost from files, fresh frames from cameras, always in order."""
+
+from __future__ import annotations
+
+import random
+import socket
+import time
+from pathlib import Path
+from typing import Optional
+
+import pytest
+from typing_extensions import get_args
+
+from runtime.errors import EngineFailed, InvalidInput
+from runtime.inference.engine import Wanted
+from runtime.serving.metrics.registry import DROP_REASONS, RECONNECT_REASONS, STREAM_STATES, Metrics
+from runtime.serving.settings import StreamSettings
+from runtime.serving.streams.rate import Backoff
+from runtime.serving.streams.status import StreamState
+from runtime.serving.streams.stream import PATIENCE, Stream
+from runtime.sources.source import LossReason
+from tests.engines import Gate, broken, segmenters
+from tests.inference.drawing_pipeline import drawing_lane, drawing_segmenter, drawn_by_the_lane
+from tests.serving.streams.streams import (
+    PICTURES,
+    newest,
+    nothing_unaccounted,
+    running,
+    stream_of,
+    taken,
+    wait_for_state,
+    write_pictures,
+)
+from tests.sources.mjpeg_camera import SECRET, MjpegCamera
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    return write_pictures(tmp_path)
+
+
+# ---- files --------------------------------------------------------------------------------------
+
+
+def test_every_frame_of_a_file_comes_out_once_and_in_order(pictures: Path) -> None:
+    # Slots that take now longer, now shorter finish in another order than they began.
+    chance = random.Random(5)
+    with running(pictures, lambda: time.sleep(chance.random() / 500)) as stream:
+        status = wait_for_state(stream, "FINISHED")
+    assert [result.frame.number for result in stream.results] == list(range(PICTURES))
+    assert [int(result.labels.labels[0, 0]) for result in stream.results] == [0, 1] * (
+        PICTURES // 2
+    )
+    assert status.frames.captured == status.frames.processed == PICTURES
+    assert sum(status.dropped.values()) == 0
+    assert stream.broadcast.newest() is stream.results[-1]
+
+
+def test_a_file_waits_for_a_slow_engine(pictures: Path) -> None:
+    gate = Gate()
+    with running(pictures, gate) as stream:
+        gate.wait_for(slots=2)
+        assert stream.status().state == "RUNNING"
+        gate.open()
+        wait_for_state(stream, "FINISHED")
+    assert len(stream.results) == PICTURES
+
+
+def test_a_file_that_breaks_off_fails_after_what_could_be_read(pictures: Path) -> None:
+    (pictures / "5.png").write_bytes(b"no picture")
+    with running(pictures) as stream:
+        status = wait_for_state(stream, "FAILED")
+        wait_until(lambda: len(stream.results) == 5)
+    assert "5.png" in (status.last_error or "")
+    assert status.reconnects == 0
+
+
+def test_a_frame_that_the_engine_cannot_do_is_counted_and_the_next_ones_come(
+    pictures: Path,
+) -> None:
+    with stream_of(pictures) as stream:
+        good, bad = segmenters(2)[0], segmenters(1, broken)[0]
+        for segmenter in [good, bad] + [good] * (PICTURES - 2):
+            work = taken(stream)
+            if segmenter is bad:
+                with pytest.raises(EngineFailed):
+                    work(segmenter)
+            else:
+                work(segmenter)
+        status = wait_for_state(stream, "FINISHED")
+    assert [r.frame.number for r in stream.results] == [0, *range(2, PICTURES)]
+    assert status.dropped["engine_error"] == 1
+    assert "fell off the bus" in (status.last_error or "")
+
+
+def test_a_file_that_loops_goes_on_at_its_rate_and_its_numbers_grow(pictures: Path) -> None:
+    for surplus in range(3, PICTURES):
+        (pictures / f"{surplus}.png").unlink()
+    with running(pictures, loop=True) as stream:
+        wait_until(lambda: len(stream.results) >= 7)
+        status = stream.status()
+    numbers = [result.frame.number for result in stream.results]
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] >= 6
+    assert (status.state, status.reconnects) == ("RUNNING", 0)
+    # Seven frames of a folder, at 15 per second.
+    assert stream.results[6].frame.captured_at - stream.results[0].frame.captured_at > 5 / 15
+
+
+def test_a_file_may_be_slowed_down_without_loss(pictures: Path) -> None:
+    with running(pictures, max_fps=200) as stream:
+        wait_for_state(stream, "FINISHED")
+    assert len(stream.results) == PICTURES
+    captured = [result.frame.captured_at for result in stream.results]
+    assert captured[-1] - captured[0] > 0.9 * (PICTURES - 1) / 200
+
+
+# ---- cameras ------------------------------------------------------------------------------------
+
+
+def test_a_camera_s_newest_frame_wins_and_the_rest_is_counted() -> None:
+    gate = Gate()
+    with running("synthetic:64x32@500", gate) as stream:
+        gate.wait_for(slots=2)
+        wait_until(lambda: stream.status().dropped["superseded"] > 50)
+        gate.open()
+        wait_until(lambda: len(stream.results) >= 5)
+    numbers = [result.frame.number for result in stream.results]
+    assert numbers[2] > numbers[1] + 50
+    assert numbers == sorted(set(numbers))
+    assert nothing_unaccounted(stream.status())
+
+
+def test_a_camera_s_rate_can_be_limited() -> None:
+    with running("synthetic:64x32@500", max_fps=50) as stream:
+        wait_until(lambda: len(stream.results) >= 10)
+    seconds = stream.results[-1].frame.captured_at - stream.results[0].frame.captured_at
+    assert (len(stream.results) - 1) / seconds < 55
+    assert stream.status().dropped["max_fps"] > 0
+    assert nothing_unaccounted(stream.status())
+
+
+def test_a_result_that_a_slot_holds_back_too_long_is_given_up() -> None:
+    with stream_of("synthetic:64x32@500") as stream:
+        segmenter = segmenters()[0]
+        late = taken(stream)
+        for _ in range(PATIENCE + 1):
+            taken(stream)(segmenter)
+        assert len(stream.results) == PATIENCE + 1
+        late(segmenter)
+        assert len(stream.results) == PATIENCE + 1
+        assert stream.status().dropped["stale"] == 1
+
+
+def test_a_picture_is_safe_from_the_next_frame_of_its_slot() -> None:
+    with stream_of("synthetic:64x32@500") as stream:
+        segmenter = segmenters()[0]
+        taken(stream)(segmenter)
+        first = newest(stream)
+        before = first.picture.copy()
+        taken(stream)(segmenter)
+        assert (first.picture == before).all()
+
+
+def test_a_device_draws_nothing_while_nobody_looks() -> None:
+    lane = drawing_lane()
+    with stream_of("synthetic:64x32@500") as stream:
+        for _ in range(2):
+            taken(stream)(drawing_segmenter(lane))
+        # Whoever comes now gets the newest frame nevertheless, drawn from its picture.
+        assert not drawn_by_the_lane(newest(stream).overlays.jpeg())
+    assert lane.asked == [Wanted("model", picture=True)] * 2
+
+
+@pytest.mark.parametrize("asked", [None, 0.3])
+def test_viewers_get_what_the_device_drew(
+    asked: Optional[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.serving.streams.result.REMEMBERED_SECONDS", 3600.0)
+    lane = drawing_lane()
+    with stream_of("synthetic:64x32@500", opacity=0.65) as stream:
+        taken(stream)(drawing_segmenter(lane))
+        newest(stream).overlays.jpeg(asked)
+        taken(stream)(drawing_segmenter(lane))
+        assert drawn_by_the_lane(newest(stream).overlays.jpeg(asked))
+        assert not drawn_by_the_lane(newest(stream).overlays.jpeg(0.9))
+    assert [wanted.overlay for wanted in lane.asked] == [None, pytest.approx(asked or 0.65)]
+
+
+def test_a_camera_that_is_not_there_yet_is_tried_until_it_is() -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        port = reserved.getsockname()[1]
+        uri = f"http://viewer:{SECRET}@127.0.0.1:{port}/cam.mjpg"
+        with running(uri) as stream:
+            wait_until(lambda: stream.status().reconnects >= 2)
+            waiting = stream.status()
+            reserved.close()
+            with MjpegCamera(port):
+                wait_for_state(stream, "RUNNING")
+    assert "refused" in (waiting.last_error or "")
+    assert SECRET not in waiting.model_dump_json()
+
+
+def test_a_camera_that_hangs_up_is_connected_again_and_its_numbers_grow() -> None:
+    with MjpegCamera() as camera, running(camera.uri) as stream:
+        wait_until(lambda: len(stream.results) >= 3)
+        last = stream.results[-1].frame.number
+        camera.hang_up()
+        wait_until(lambda: camera.connections == 2 and stream.status().state == "RUNNING")
+        so_far = len(stream.results)
+        wait_until(lambda: len(stream.results) > so_far)
+        status = stream.status()
+    numbers = [result.frame.number for result in stream.results]
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] > last
+    assert status.reconnects == 1
+    assert nothing_unaccounted(stream.status())
+
+
+class Pauses(Backoff):
+    """Short pauses, and how often they were reset."""
+
+    resets = 0
+
+    def pause(self) -> float:
+        return 0.02
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+@pytest.mark.parametrize(("healthy_after", "resets"), [(2, 1), (10**6, 0)])
+def test_only_a_connection_that_held_makes_the_pauses_short_again(
+    healthy_after: int, resets: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.serving.streams.stream.HEALTHY_FRAMES", healthy_after)
+    pauses = Pauses()
+    with MjpegCamera() as camera:
+        settings = StreamSettings(id="cam0", uri=camera.uri)
+        with Stream(settings, lambda: None, Metrics(), pauses) as stream:
+            wait_until(lambda: stream.status().frames.captured >= 3)
+            camera.hang_up()
+            wait_until(lambda: stream.status().reconnects == 1)
+    assert pauses.resets == resets
+
+
+def test_one_line_is_logged_for_a_camera_that_stays_away(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with stream_of("usb:/dev/video-unplugged") as stream:
+        wait_until(lambda: stream.status().reconnects >= 2)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "cam0: the camera /dev/video-unplugged" in caplog.text
+
+
+def test_a_camera_that_falls_silent_is_stalled_until_it_speaks_again() -> None:
+    with MjpegCamera() as camera, running(camera.uri) as stream:
+        wait_until(lambda: stream.status().frames.processed >= 5)
+        camera.freeze()
+        wait_for_state(stream, "STALLED")
+        camera.thaw()
+        wait_for_state(stream, "RUNNING")
+    assert stream.status().reconnects == 0
+
+
+# ---- what it is called --------------------------------------------------------------------------
+
+
+def test_an_address_of_no_known_form_is_refused_before_anything_starts() -> None:
+    with pytest.raises(InvalidInput, match="no known kind"):
+        stream_of("gopher://camera")
+
+
+def test_prometheus_knows_every_state_and_reason() -> None:
+    assert [state.lower() for state in get_args(StreamState)] == list(STREAM_STATES)
+    assert set(get_args(LossReason)) == set(RECONNECT_REASONS)
+    assert set(stream_of("synthetic:8x8@1").status().dropped) == set(DROP_REASONS)
