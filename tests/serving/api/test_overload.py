@@ -15,6 +15,7 @@ from tests.serving.api.serving import (
     served,
     upload_head,
 )
+from tests.waiting import wait_until
 
 
 @pytest.mark.parametrize(("slots", "queue", "beyond"), [(1, 0, 3), (2, 4, 20)])
@@ -41,14 +42,6 @@ def test_beyond_its_capacity_the_daemon_refuses_at_once_and_serves_the_rest(
 
 def post(running: Served) -> httpx.Response:
     return running.client.post("/segment", content=image())
-
-
-def wait_until(true: object) -> None:
-    assert callable(true)
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline, "it never became true"
-        time.sleep(0.002)
 
 
 def test_a_full_queue_refuses_before_the_body_is_sent() -> None:

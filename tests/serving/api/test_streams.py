@@ -11,7 +11,7 @@ import pytest
 
 from tests.serving.api.live import HandMadeStream
 from tests.serving.api.serving import Parts, Served, served
-from tests.serving.api.test_segment import wait_until
+from tests.waiting import wait_until
 
 
 @pytest.fixture
