@@ -16,7 +16,8 @@ from typing import Callable, Optional, Sequence, Set, Type, TypeVar, Union
 
 from runtime.errors import EngineFailed, Expired, Overloaded
 from runtime.inference.segmenter import Segmenter
-from runtime.serving.metrics.registry import Metrics, WorkSource
+from runtime.serving.metrics.engine import WorkSource
+from runtime.serving.metrics.registry import Metrics
 from runtime.serving.request_queue import Request, RequestQueue
 from runtime.serving.round_robin import Lane, Turns
 

@@ -9,7 +9,7 @@ from typing import Dict, Union
 
 import pytest
 
-SOURCE = Path(__file__).parent / "data" / "cuda" / "libcuda.c"
+SOURCE = Path(__file__).parents[1] / "data" / "cuda" / "libcuda.c"
 XAVIER: Dict[str, Union[int, str]] = {
     "GPU_NAME": '"Xavier"',
     "MAJOR": 7,

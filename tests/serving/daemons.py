@@ -43,7 +43,7 @@ except RuntimeFault as fault:
 HELD_ENGINE = """
 import time
 from pathlib import Path
-from runtime.inference.engine import fake
+from runtime.inference.backends import fake
 runs, run = [], fake.FakeSlot.run
 def held(self):
     runs.append(1)

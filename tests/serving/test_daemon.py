@@ -151,7 +151,7 @@ def test_who_insists_is_obeyed(engine: Path, pool: ThreadPoolExecutor) -> None:
 
 def test_a_failed_engine_ends_it_with_a_fault(engine: Path) -> None:
     failing = (
-        "from functools import partial\nfrom runtime.inference.engine import fake\n"
+        "from functools import partial\nfrom runtime.inference.backends import fake\n"
         f"fake.FakeEngine = partial(fake.FakeEngine, fail_after={RUNS_BEFORE_SERVING + 1})\n"
     )
     with serving(engine, failing) as (running, client):

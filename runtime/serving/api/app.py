@@ -20,7 +20,7 @@ from runtime.serving.api.segment import SegmentEndpoint
 from runtime.serving.api.services import Services
 from runtime.serving.api.static_pages import add_page_routes
 from runtime.serving.api.streams import add_stream_routes
-from runtime.serving.metrics.registry import HttpMetrics
+from runtime.serving.metrics.requests import HttpMetrics
 
 FAULT_CODES = ("400", "404", "406", "408", "413", "415", "499", "500", "503")
 

@@ -11,7 +11,7 @@ from typing import Any, Mapping, Optional
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runtime.serving.metrics.registry import HttpMetrics
+from runtime.serving.metrics.requests import HttpMetrics
 
 REQUEST_ID_HEADER = b"x-request-id"
 CLIENT_GONE = "499"

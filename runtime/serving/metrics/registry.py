@@ -16,28 +16,12 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from runtime import __version__
-from runtime.serving.metrics.durations import SECONDS
-from runtime.serving.metrics.engine import STAGES, EngineMetrics, InferenceMetrics, WorkSource
+from runtime.serving.metrics.engine import EngineMetrics, InferenceMetrics
 from runtime.serving.metrics.requests import HttpMetrics
 from runtime.serving.metrics.streams import (
-    DROP_REASONS,
-    RECONNECT_REASONS,
-    STREAM_STATES,
     StreamFamilies,
     StreamMetrics,
 )
-
-__all__ = [
-    "DROP_REASONS",
-    "RECONNECT_REASONS",
-    "SECONDS",
-    "STAGES",
-    "STREAM_STATES",
-    "HttpMetrics",
-    "Metrics",
-    "StreamMetrics",
-    "WorkSource",
-]
 
 
 class Metrics:

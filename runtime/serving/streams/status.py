@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import Literal
 
-from runtime.serving.metrics.registry import DROP_REASONS, StreamMetrics
+from runtime.serving.metrics.streams import DROP_REASONS, StreamMetrics
 from runtime.serving.streams.result import StreamResult
 
 StreamState = Literal[

@@ -10,7 +10,6 @@ import pytest
 
 from runtime.builder.tensorrt import dla, network
 from runtime.builder.tensorrt.builder_config import WEAK_FLAGS
-from runtime.inference import engine
 from runtime.inference.backends.tensorrt import capabilities
 from runtime.inference.backends.tensorrt.capabilities import SWITCHES, capabilities_of
 from tests.inference.backends.tensorrt.fake_tensorrt import BASES, RELEASES, FakeTensorRT
@@ -26,7 +25,8 @@ from tests.inference.backends.tensorrt.tensorrt_names import (
 
 def users() -> Iterator[Path]:
     """Every backend that says it works with TensorRT's objects, by importing their types."""
-    for path in sorted(Path(engine.__path__[0]).glob("*.py")):
+    rooms = (Path(network.__file__).parent, Path(capabilities.__file__).parent)
+    for path in sorted(path for room in rooms for path in room.glob("*.py")):
         if "runtime.inference.backends.tensorrt.api" in path.read_text(encoding="utf-8"):
             yield path
 
@@ -60,7 +60,7 @@ def test_every_guarded_name_is_real_and_missing_somewhere() -> None:
 
 
 def test_there_are_users_of_tensorrt_to_look_at() -> None:
-    assert {"plan", "tensorrt", "trt_execution", "trt_network"} <= {u.stem for u in USERS}
+    assert {"plan", "engine", "execution", "network"} <= {u.stem for u in USERS}
 
 
 def test_layers_and_precisions_are_called_what_tensorrt_calls_them() -> None:

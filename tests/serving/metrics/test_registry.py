@@ -8,7 +8,8 @@ from typing import Dict, Set
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from runtime.serving.metrics.registry import DROP_REASONS, RECONNECT_REASONS, STAGES, STREAM_STATES
+from runtime.serving.metrics.engine import STAGES
+from runtime.serving.metrics.streams import DROP_REASONS, RECONNECT_REASONS, STREAM_STATES
 from tests.serving.metrics.measured import Measured
 
 MANUAL = Path(__file__).parents[3] / "docs" / "metrics.md"

@@ -5,7 +5,8 @@ import pytest
 
 from runtime.image.frame import Frame
 from runtime.image.label_map import Classes, LabelMap
-from runtime.serving.metrics.registry import DROP_REASONS, Metrics
+from runtime.serving.metrics.registry import Metrics
+from runtime.serving.metrics.streams import DROP_REASONS
 from runtime.serving.streams.result import Demand, Drawing, Overlays, StreamResult
 from runtime.serving.streams.status import WINDOW_SECONDS, RateWindow, StreamStatus, Tally
 from tests.waiting import Clock

@@ -13,7 +13,8 @@ from typing_extensions import get_args
 
 from runtime.errors import EngineFailed, InvalidInput
 from runtime.inference.engine import Wanted
-from runtime.serving.metrics.registry import DROP_REASONS, RECONNECT_REASONS, STREAM_STATES, Metrics
+from runtime.serving.metrics.registry import Metrics
+from runtime.serving.metrics.streams import DROP_REASONS, RECONNECT_REASONS, STREAM_STATES
 from runtime.serving.settings import StreamSettings
 from runtime.serving.streams.rate import Backoff
 from runtime.serving.streams.status import StreamState
