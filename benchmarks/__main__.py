@@ -18,12 +18,12 @@ JPEG_QUALITY = 90
 def main() -> int:
     """Runs one benchmark after the other, each in a process of its own; returns an exit code."""
     with tempfile.TemporaryDirectory() as folder:
-        picture = Path(folder) / "frame.jpg"
-        picture.write_bytes(first_frame(Path(CLIP)))
+        image = Path(folder) / "frame.jpg"
+        image.write_bytes(first_frame(Path(CLIP)))
         runs: List[List[str]] = [
             ["codec"],
             ["labels", "--engine", ENGINE, "--images", folder],
-            ["serving", ENGINE, str(picture)],
+            ["serving", ENGINE, str(image)],
             ["live", ENGINE, CLIP],
         ]
         codes = [_run(*arguments) for arguments in runs]
@@ -31,7 +31,7 @@ def main() -> int:
 
 
 def first_frame(video: Path) -> bytes:
-    """The first picture of a video, as JPEG."""
+    """The first image of a video, as JPEG."""
     capture = cv2.VideoCapture(str(video))
     found, pixels = capture.read()
     capture.release()

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.calibration_memory`: what calibrating holds in memory, picture by picture.
+"""`python -m benchmarks.calibration_memory`: what calibrating holds in memory, image by image.
 
-Each number of pictures runs in a process of its own, whose peak the kernel tells; weights and
-pictures are random, as memory does not depend on them.
+Each number of images runs in a process of its own, whose peak the kernel tells; weights and
+images are random, as memory does not depend on them.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def prepare(folder: Path, encoder: str, size: Tuple[int, int], count: int) -> None:
-    """Writes model.onnx with random weights, and random pictures."""
+    """Writes model.onnx with random weights, and random images."""
     from runtime.builder.export.export import onnx_from_model
     from runtime.builder.swiftnet import Architecture, SwiftNet
 
@@ -65,21 +65,21 @@ def prepare(folder: Path, encoder: str, size: Tuple[int, int], count: int) -> No
     (folder / "model.onnx").write_bytes(onnx_from_model(network, *size).SerializeToString())
     for number in range(count):
         coarse = np.random.default_rng(number).integers(0, 256, (*(n // 16 for n in size), 3))
-        picture = np.kron(coarse, np.ones((16, 16, 1))).astype(np.uint8)
-        Image.fromarray(picture).save(folder / f"{number:02}.png", compress_level=1)
+        image = np.kron(coarse, np.ones((16, 16, 1))).astype(np.uint8)
+        Image.fromarray(image).save(folder / f"{number:02}.png", compress_level=1)
 
 
 def calibrated(folder: Path, count: int, size: Tuple[int, int]) -> Dict[str, Any]:
-    """Calibrates on the first `count` pictures; bytes at the peak and after every picture."""
+    """Calibrates on the first `count` images; bytes at the peak and after every image."""
     import onnx
 
     from runtime.builder.quantization.calibrate import ranges_from_images
 
     spec = InputSpec(height=size[0], width=size[1], mean=(128, 128, 128), std=(64, 64, 64))
-    pictures = sorted(folder.glob("*.png"))[:count]
+    images = sorted(folder.glob("*.png"))[:count]
     resident: List[int] = []
     ranges_from_images(
-        onnx.load(str(folder / "model.onnx")), pictures, spec, lambda: resident.append(_resident())
+        onnx.load(str(folder / "model.onnx")), images, spec, lambda: resident.append(_resident())
     )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KILOBYTE
     return {"peak": peak, "resident": resident}
@@ -98,20 +98,20 @@ def _in_a_process(folder: Path, count: int, size: Tuple[int, int]) -> Dict[str, 
 
 
 def draw(found: Dict[int, Dict[str, Any]], title: str, path: Path) -> None:
-    """Resident memory after every picture of both passes, and each run's peak."""
+    """Resident memory after every image of both passes, and each run's peak."""
     figure = Figure(figsize=(7, 4), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     for count, measured in found.items():
         share = np.array(measured["resident"]) / 1e9
         (line,) = axes.plot(
-            range(1, len(share) + 1), share, "o-", ms=3, label=f"{count} pictures, two passes"
+            range(1, len(share) + 1), share, "o-", ms=3, label=f"{count} images, two passes"
         )
         axes.axhline(measured["peak"] / 1e9, color=line.get_color(), lw=0.8, ls=":")
     axes.axhline(LIMIT / 1e9, color="black", lw=1, ls="--")
     axes.text(1, LIMIT / 1e9 - 0.05, "limit", va="top")
     axes.set_ylim(0, 1.1 * LIMIT / 1e9)
-    axes.set_xlabel("pictures seen")
+    axes.set_xlabel("images seen")
     axes.set_ylabel("resident memory, GB (dotted: peak)")
     axes.set_title(title)
     axes.legend(loc="lower right")

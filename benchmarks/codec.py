@@ -37,23 +37,23 @@ LIMITS = ImageLimits(max_bytes=1 << 26, max_pixels=1 << 26)
 CALLS = 5
 
 
-def pictures(size: Tuple[int, int], count: int = 4) -> List[np.ndarray]:
+def images(size: Tuple[int, int], count: int = 4) -> List[np.ndarray]:
     """Frames of the demo clip, a second and a half apart, scaled to a height and width."""
     with open_source(str(CLIP)) as source:
         frames = list(islice(source, 0, 25 * count, 25))
     return [cv2.resize(f.pixels, size[::-1], interpolation=cv2.INTER_CUBIC) for f in frames]
 
 
-def mask_of(picture: np.ndarray) -> LabelMap:
+def mask_of(image: np.ndarray) -> LabelMap:
     """Brightness in 11 steps, without the grain of the camera."""
-    small = cv2.resize(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), (480, 360))
+    small = cv2.resize(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), (480, 360))
     steps = (cv2.medianBlur(small, 21).astype(np.uint16) * 11 // 256).astype(np.uint8)
-    size = picture.shape[1], picture.shape[0]
+    size = image.shape[1], image.shape[0]
     return LabelMap(cv2.resize(steps, size, interpolation=cv2.INTER_NEAREST), CLASSES)
 
 
 def microseconds(work: Callable[[int], object], count: int) -> Measure:
-    """A measure: mean processor time of `work`, called with the pictures' numbers in turn."""
+    """A measure: mean processor time of `work`, called with the images' numbers in turn."""
     turn = 0
 
     def measure() -> float:
@@ -76,13 +76,13 @@ def zlib_png(labels: LabelMap) -> bytes:
 
 def compare(size: Tuple[int, int], rounds: int) -> None:
     """Prints the tables for one size."""
-    shown = pictures(size)
-    masks = [mask_of(picture) for picture in shown]
-    files = [cv2.imencode(".jpg", picture)[1].tobytes() for picture in shown]
+    shown = images(size)
+    masks = [mask_of(image) for image in shown]
+    files = [cv2.imencode(".jpg", image)[1].tobytes() for image in shown]
     palette = CLASSES.colours()[:, ::-1]
     segmented = [
-        SimpleNamespace(labels=mask, picture=picture, frame=Frame(picture, 0, 0.0, "benchmark"))
-        for mask, picture in zip(masks, shown)
+        SimpleNamespace(labels=mask, image=image, frame=Frame(image, 0, 0.0, "benchmark"))
+        for mask, image in zip(masks, shown)
     ]
     level_1 = [cv2.IMWRITE_PNG_COMPRESSION, 1]
     tables: Dict[str, Dict[str, Callable[[int], object]]] = {
@@ -96,7 +96,7 @@ def compare(size: Tuple[int, int], rounds: int) -> None:
             "zlib level 1": lambda n: zlib_png(masks[n]),
             f"palette_png ({deflate.__name__})": lambda n: palette_png(masks[n]),
         },
-        "mask over picture": {
+        "mask over image": {
             "NumPy lookup, addWeighted": lambda n: cv2.addWeighted(
                 palette[masks[n].labels], 0.5, shown[n], 0.5, 0
             ),

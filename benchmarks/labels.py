@@ -27,7 +27,7 @@ from runtime.image.codec import ImageLimits, decode_image
 from runtime.image.frame import Frame
 from runtime.inference.backends.open_engine import open_engine
 from runtime.inference.backends.openvino_core import openvino_core
-from runtime.inference.engine import Wanted
+from runtime.inference.engine import SegmentOptions
 from runtime.inference.postprocess.cpu import LabelUpsampler
 from runtime.inference.postprocess.reference import labels_from_logits
 from runtime.inference.segmenter import Segmenter
@@ -36,12 +36,12 @@ from runtime.repository.engine_folder import EngineFolder
 
 LIMITS = ImageLimits(max_bytes=1 << 26, max_pixels=1 << 26)
 Way = Callable[[int], np.ndarray]
-"""From the number of a case's picture to its labels."""
+"""From the number of a case's image to its labels."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """Logits of some pictures, each (grid height, grid width, classes) float32."""
+    """Logits of some images, each (grid height, grid width, classes) float32."""
 
     name: str
     logits: List[np.ndarray]
@@ -75,11 +75,11 @@ class RunningMaximum:
         self._planes = case.planes
         self._ids = [np.full(case.size, n, np.uint8) for n in range(len(case.planes[0]))]
 
-    def __call__(self, picture: int) -> np.ndarray:
-        """Labels of one picture."""
+    def __call__(self, image: int) -> np.ndarray:
+        """Labels of one image."""
         labels: np.ndarray = self._ids[0].copy()
-        best = self._full(self._planes[picture][0])
-        for ids, plane in zip(self._ids[1:], self._planes[picture][1:]):
+        best = self._full(self._planes[image][0])
+        for ids, plane in zip(self._ids[1:], self._planes[image][1:]):
             value = self._full(plane)
             cv2.copyTo(ids, cv2.compare(value, best, cv2.CMP_GT), labels)
             cv2.max(best, value, best)
@@ -101,9 +101,9 @@ class InGraph:
         self._request = openvino_core().compile_model(model, "CPU", settings).create_infer_request()
         self._size = case.size
 
-    def __call__(self, picture: int) -> np.ndarray:
-        """Labels of one picture."""
-        planes = self._planes[picture]
+    def __call__(self, image: int) -> np.ndarray:
+        """Labels of one image."""
+        planes = self._planes[image]
         found = self._request.infer([planes], share_inputs=True, share_outputs=True)
         return np.asarray(found[0]).reshape(self._size)
 
@@ -117,28 +117,28 @@ def smooth_logits(height: int, width: int, classes: int, seed: int) -> np.ndarra
     return np.ascontiguousarray(5 * np.stack(smooth, axis=-1) + noise, np.float32)
 
 
-def synthetic_cases(pictures: int) -> List[Case]:
+def synthetic_cases(images: int) -> List[Case]:
     """The demo model's geometry, and Cityscapes at full size."""
     return [
         Case(
             f"synthetic {height}x{width}x{classes}",
-            [smooth_logits(height, width, classes, seed) for seed in range(pictures)],
+            [smooth_logits(height, width, classes, seed) for seed in range(images)],
             8,
         )
         for height, width, classes in ((45, 60, 11), (128, 256, 19))
     ]
 
 
-def engine_cases(folder: Path, images: Path, pictures: int) -> List[Case]:
-    """What an engine says about the first pictures of a folder."""
+def engine_cases(folder: Path, images: Path, count: int) -> List[Case]:
+    """What an engine says about the first images of a folder."""
     engine_folder = EngineFolder(folder)
     manifest = engine_folder.manifest
     build = choose_build(engine_folder, this_machine())
     logits = []
     with open_engine(manifest, build, engine_folder.verified(build), "latency") as engine:
         segmenter = Segmenter(manifest, engine.slots[0])
-        wanted = Wanted("model", picture=False)
-        for number, path in enumerate(sorted(images.iterdir())[:pictures]):
+        wanted = SegmentOptions("model", image=False)
+        for number, path in enumerate(sorted(images.iterdir())[:count]):
             pixels = decode_image(path.read_bytes(), LIMITS)
             segmenter.segment(Frame(pixels, number, 0.0, path.name), wanted)
             logits.append(engine.slots[0].output.copy())
@@ -156,7 +156,7 @@ def measure(case: Case, rounds: int) -> None:
     """Prints one case's table; the ratio is the time of a way over that of the cells."""
     upsampler = LabelUpsampler(case.size)
     ways: Dict[str, Way] = {
-        "cells": lambda picture: upsampler.labels(case.logits[picture]),
+        "cells": lambda image: upsampler.labels(case.logits[image]),
         "OpenCV, running maximum": RunningMaximum(case),
         "OpenVINO, in the graph": InGraph(case),
     }
@@ -164,35 +164,35 @@ def measure(case: Case, rounds: int) -> None:
     for name, way in ways.items():
         wrong = np.count_nonzero(way(0) != truth)
         print(f"{case.name}: {name}: {wrong} of {truth.size} pixels differ from the reference")
-    pictures = len(case.logits)
-    timed = {name: partial(milliseconds, way, pictures) for name, way in ways.items()}
+    images = len(case.logits)
+    timed = {name: partial(milliseconds, way, images) for name, way in ways.items()}
     rows = interleaved(timed["cells"], timed, rounds)
     title = f"labels at {case.size[0]}x{case.size[1]}, {case.mixed:.1%} of the cells mixed"
     show(f"{case.name}: {title}", "ms", rows)
 
 
-def milliseconds(way: Way, pictures: int) -> float:
-    """Mean time per picture."""
+def milliseconds(way: Way, images: int) -> float:
+    """Mean time per image."""
     started = time.perf_counter()
-    for picture in range(pictures):
-        way(picture)
-    return (time.perf_counter() - started) * 1000 / pictures
+    for image in range(images):
+        way(image)
+    return (time.perf_counter() - started) * 1000 / images
 
 
 def main() -> None:
     """Measures what the arguments ask for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--engine", type=Path, help="folder of an engine to take logits from")
-    parser.add_argument("--images", type=Path, help="folder of pictures to show it")
+    parser.add_argument("--images", type=Path, help="folder of images to show it")
     parser.add_argument("--pictures", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=30)
     arguments = parser.parse_args()
     if (arguments.engine is None) != (arguments.images is None):
         parser.error("--engine and --images go together")
     if arguments.engine is None:
-        cases = synthetic_cases(arguments.pictures)
+        cases = synthetic_cases(arguments.images)
     else:
-        cases = engine_cases(arguments.engine, arguments.images, arguments.pictures)
+        cases = engine_cases(arguments.engine, arguments.images, arguments.images)
     for case in cases:
         measure(case, arguments.rounds)
 

@@ -41,7 +41,7 @@ def main() -> None:
     build = choose_build(folder, this_machine(), None)
     artefact, spec = folder.verified(build), folder.manifest.input
     raw = RawEngine(folder.manifest, build, artefact, "throughput")
-    raw.use_picture(cv2.resize(_first_frame(arguments.videos[0]), (spec.width, spec.height)))
+    raw.use_image(cv2.resize(_first_frame(arguments.videos[0]), (spec.width, spec.height)))
     with open_engine(folder.manifest, build, artefact, "throughput") as engine:
         segmenters = [Segmenter(folder.manifest, slot) for slot in engine.slots]
         with Worker(segmenters, 8, Metrics()) as worker:

@@ -21,12 +21,12 @@ from runtime.device.machine import this_machine
 from runtime.image.codec import ImageLimits, decode_image
 from runtime.image.frame import Frame
 from runtime.inference.backends.open_engine import open_engine
-from runtime.inference.engine import MASK, BringsLanes, DeviceOptions, Wanted
+from runtime.inference.engine import MASK, DeviceOptions, HasDevicePipelines, SegmentOptions
 from runtime.inference.segmenter import Segmenter, segmenters_of
 from runtime.repository.choose_build import choose_build
 from runtime.repository.engine_folder import EngineFolder
 
-OVERLAY = Wanted("model", overlay=0.5)
+OVERLAY = SegmentOptions("model", overlay=0.5)
 
 
 def main() -> None:
@@ -41,13 +41,13 @@ def main() -> None:
     manifest = folder.manifest
     build = choose_build(folder, this_machine(), None)
     artefact = folder.verified(build)
-    pixels = decode_image(arguments.picture.read_bytes(), ImageLimits(1 << 30, 1 << 30))
+    pixels = decode_image(arguments.image.read_bytes(), ImageLimits(1 << 30, 1 << 30))
     rate = partial(frames_per_second, Frame(pixels, 0, 0.0, "benchmark"), arguments.seconds)
     with ExitStack() as engines:
         engine = engines.enter_context(open_engine(manifest, build, artefact))
         lanes = segmenters_of(manifest, engine)
         candidates: Dict[str, Callable[[], float]] = {f"{len(lanes)} at once": partial(rate, lanes)}
-        if isinstance(engine, BringsLanes):
+        if isinstance(engine, HasDevicePipelines):
             options = DeviceOptions(busy_wait=True)
             busy = open_engine(manifest, build, artefact, options=options)
             awake = segmenters_of(manifest, engines.enter_context(busy))
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def frames_per_second(
-    frame: Frame, seconds: float, lanes: Sequence[Segmenter], wanted: Wanted = MASK
+    frame: Frame, seconds: float, lanes: Sequence[Segmenter], wanted: SegmentOptions = MASK
 ) -> float:
     """Frames that all lanes together finish in a second, a thread each."""
     counts: List[int] = []

@@ -1,7 +1,7 @@
 """The ceiling that serving is measured against: the same engine, its full-size head in the graph.
 
 Same file, same preprocessing, same mode and settings; upsampling and argmax are appended to the
-graph, the input is one picture that never changes, and nothing is decoded or encoded.
+graph, the input is one image that never changes, and nothing is decoded or encoded.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ class RawEngine:
         self._compiled = core.compile_model(model, "CPU", compile_settings(core, build, mode))
         streams = self._compiled.get_property("NUM_STREAMS")
         self._queue = ov.AsyncInferQueue(self._compiled, streams)
-        self._picture = np.full((1, *size, 3), 128, np.uint8)
+        self._image = np.full((1, *size, 3), 128, np.uint8)
 
-    def use_picture(self, pixels: np.ndarray) -> None:
-        """Computes on this (height, width, 3) uint8 picture from now on."""
-        self._picture = np.ascontiguousarray(pixels[None])
+    def use_image(self, pixels: np.ndarray) -> None:
+        """Computes on this (height, width, 3) uint8 image from now on."""
+        self._image = np.ascontiguousarray(pixels[None])
 
     def frames_per_second(self, seconds: float) -> float:
         """Throughput with as many frames in flight as the engine has streams."""
         for _ in range(4):
-            self._queue.start_async({0: self._picture}, share_inputs=True)
+            self._queue.start_async({0: self._image}, share_inputs=True)
         self._queue.wait_all()
         started, frames = time.perf_counter(), 0
         while time.perf_counter() - started < seconds:
-            self._queue.start_async({0: self._picture}, share_inputs=True)
+            self._queue.start_async({0: self._image}, share_inputs=True)
             frames += 1
         self._queue.wait_all()
         return frames / (time.perf_counter() - started)

@@ -1,9 +1,9 @@
 """The study's ResNet-34 models at 1024x2048: full FP32 against INT8 and against the pruned ones.
 
-    python -m benchmarks.rn34 FOLDER PICTURE [PICTURE ...]
+    python -m benchmarks.rn34 FOLDER IMAGE [IMAGE ...]
 
 The networks are untrained, with norms of random statistics: their speed is that of trained ones,
-their masks mean nothing. They are built once into FOLDER, INT8 calibrated on the pictures, and
+their masks mean nothing. They are built once into FOLDER, INT8 calibrated on the images, and
 opened in latency mode. Printed are frames per second to the logits, and then to full-size labels:
 150 classes of an untrained network rarely agree from cell to cell, which is the worst case for
 `postprocess.cpu`.
@@ -28,7 +28,7 @@ from benchmarks.ratios import Measure, interleaved, show
 from runtime.builder.card import TrainingCard
 from runtime.builder.checkpoint import load_checkpoint, save_checkpoint
 from runtime.builder.engine.build_steps import build_engine
-from runtime.builder.engine.resolve import BuildRequest, order_from_request
+from runtime.builder.engine.resolve import BuildEngineOptions, resolve_build
 from runtime.builder.pruning.apply_plan import pruned_from_plan
 from runtime.builder.pruning.make_plan import plan_from_checkpoint
 from runtime.builder.pruning.request import PruningRequest
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=2.0)
     arguments = parser.parse_args()
-    engines = _engines(arguments.folder, arguments.pictures)
+    engines = _engines(arguments.folder, arguments.images)
     with ExitStack() as opened:
         slots: Dict[str, Slot] = {}
         for engine in engines:
@@ -92,21 +92,21 @@ def _labels(slot: Slot, seconds: float) -> float:
     return runs / (time.perf_counter() - started)
 
 
-def _engines(folder: Path, pictures: List[Path]) -> List[Path]:
+def _engines(folder: Path, images: List[Path]) -> List[Path]:
     engines = [folder / name for name in PRUNED]
     if all((engine / "manifest.json").is_file() for engine in engines):
         return engines
     calibration = folder / "calibration-pictures"
     calibration.mkdir(parents=True, exist_ok=True)
-    for picture in pictures:
-        shutil.copy(picture, calibration / picture.name)
+    for image in images:
+        shutil.copy(image, calibration / image.name)
     full = folder / "full.pt"
     save_checkpoint(full, _untrained(), _card().model_dump(mode="json"))
     for engine, blocks in zip(engines, PRUNED.values()):
         checkpoint = _pruned(full, blocks) if blocks else full
         build_engine(
-            order_from_request(
-                BuildRequest(
+            resolve_build(
+                BuildEngineOptions(
                     checkpoint=checkpoint,
                     precisions=("fp32", "int8"),
                     calibration=calibration,

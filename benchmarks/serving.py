@@ -1,8 +1,8 @@
 """POST /segment against the raw engine: throughput, latency, overload.
 
-    python -m benchmarks.serving engines/camvid-demo PICTURE.jpg
+    python -m benchmarks.serving engines/camvid-demo IMAGE.jpg
 
-The picture should have the model's size. Every figure is a ratio to the raw engine (its full-size
+The image should have the model's size. Every figure is a ratio to the raw engine (its full-size
 head in the graph, nothing decoded or encoded) measured just before and just after it.
 """
 
@@ -44,11 +44,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=3.0)
     arguments = parser.parse_args()
-    body = arguments.picture.read_bytes()
+    body = arguments.image.read_bytes()
     with ExitStack() as daemons:
         for mode, connections in CLIENTS.items():
             daemon = daemons.enter_context(Daemon(arguments.engine, mode))
-            raw = raw_engine(arguments.engine, mode, arguments.picture)
+            raw = raw_engine(arguments.engine, mode, arguments.image)
             target = daemon.target("/segment?format=png", body)
             rows = compare(raw, target, connections, arguments.rounds, arguments.seconds)
             show(f"POST /segment, {mode} mode", "requests/s", rows)
@@ -56,14 +56,14 @@ def main() -> None:
                 overload(target, arguments.rounds, arguments.seconds)
 
 
-def raw_engine(folder: Path, mode: Mode, picture: Path) -> RawEngine:
+def raw_engine(folder: Path, mode: Mode, image: Path) -> RawEngine:
     """The engine that the daemon would choose, with its head in the graph."""
     engine = EngineFolder(folder)
     build = choose_build(engine, this_machine(), None)
     raw = RawEngine(engine.manifest, build, engine.verified(build), mode)
     spec = engine.manifest.input
-    pixels = decode_image(picture.read_bytes(), ImageLimits(1 << 25, 1 << 26))
-    raw.use_picture(cv2.resize(pixels, (spec.width, spec.height)))
+    pixels = decode_image(image.read_bytes(), ImageLimits(1 << 25, 1 << 26))
+    raw.use_image(cv2.resize(pixels, (spec.width, spec.height)))
     return raw
 
 

@@ -79,7 +79,7 @@ class Mask:
         return float(self.of(name).mean())
 
     def colours(self) -> np.ndarray:
-        """The mask as a picture: (height, width, 3) uint8 RGB."""
+        """The mask as an image: (height, width, 3) uint8 RGB."""
         return np.take(self.palette, self.labels, axis=0)
 
 

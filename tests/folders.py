@@ -10,7 +10,7 @@ from runtime.repository.engine_folder import EngineFolder
 from runtime.repository.manifest import (
     Build,
     Calibration,
-    Canary,
+    CanarySpec,
     ClassesSpec,
     EngineManifest,
     Evidence,
@@ -87,7 +87,7 @@ def write_engine(path: Path, builds: Sequence[Build]) -> EngineFolder:
         provenance=Provenance(
             created_at="2026-01-01", runtime_version="1", checkpoint_sha256=HASH, recipe_sha256=HASH
         ),
-        canary=Canary(
+        canary=CanarySpec(
             image="canary.png",
             image_sha256=CONTENT_SHA256,
             labels="canary.labels.png",

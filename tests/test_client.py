@@ -107,7 +107,7 @@ class TestStreams:
 class TestFaults:
     def test_the_daemon_s_sentence_is_the_error(self, client: Client) -> None:
         with pytest.raises(Refused, match="no JPEG, PNG or WebP") as caught:
-            client.segment(b"no picture")
+            client.segment(b"no image")
         assert (caught.value.status, caught.value.retry_after) == (415, None)
 
     def test_a_body_that_is_refused_before_it_was_read(self, client: Client) -> None:

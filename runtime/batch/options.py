@@ -23,14 +23,14 @@ def silent(_name: str, _done: int, _total: Optional[int]) -> None:
 
 
 @dataclass(frozen=True)
-class OfflineOptions:
+class BatchOptions:
     """How results are written.
 
     Attributes:
         encode: opacity and JPEG quality of overlays; a video takes the opacity alone.
         label_maps: whether a video's label maps are kept, one PNG per frame in NAME.labels/.
         overwrite: make everything anew instead of continuing an earlier run.
-        limits: what a picture may cost; files of one's own may be large.
+        limits: what an image may cost; files of one's own may be large.
     """
 
     encode: EncodeOptions = field(default_factory=EncodeOptions)
@@ -48,7 +48,7 @@ class Report:
     """What a run did.
 
     Attributes:
-        done: pictures, or frames of the video, that were segmented.
+        done: images, or frames of the video, that were segmented.
         skipped: those an earlier run had finished; a finished video counts as one.
         failures: one sentence for each input that could not be segmented in full, naming it.
     """
@@ -73,7 +73,7 @@ class Run:
 
     folder: OutputFolder
     segmenters: Sequence[Segmenter]
-    options: OfflineOptions
+    options: BatchOptions
     progress: Progress
 
 

@@ -54,12 +54,12 @@ class Video:
             video = open_now.enter_context(open_source(str(self._source)))
             frames = iter(video)
             first = next(frames)
-            works = (partial(self._picture, frame) for frame in chain([first], frames))
+            works = (partial(self._image, frame) for frame in chain([first], frames))
             rate, size = video.frame_rate or UNDECLARED_RATE, (first.height, first.width)
             writer = VideoWriter(self._overlay, size, rate, h264_encoder())
             open_now.enter_context(writer)
-            for picture in open_now.enter_context(in_order(works, run.segmenters)):
-                writer.write(picture)
+            for image in open_now.enter_context(in_order(works, run.segmenters)):
+                writer.write(image)
                 written += 1
                 run.progress(self._source.name, written, expected)
         if run.options.label_maps:
@@ -78,7 +78,7 @@ class Video:
             if not self._run.folder.is_finished(path, self._source):
                 path.unlink()
 
-    def _picture(self, frame: Frame, segmenter: Segmenter) -> np.ndarray:
+    def _image(self, frame: Frame, segmenter: Segmenter) -> np.ndarray:
         """A frame under its mask."""
         if self._run.options.label_maps:
             labels = self._kept_labels(frame, segmenter)

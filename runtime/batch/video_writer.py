@@ -53,7 +53,7 @@ def declared_frames(path: Path) -> Optional[int]:
 
 
 class _Encoder(Protocol):
-    def write(self, picture: np.ndarray) -> None: ...
+    def write(self, image: np.ndarray) -> None: ...
 
     def finish(self) -> None: ...
 
@@ -113,24 +113,24 @@ class VideoWriter:
             if self._unfinished.exists():
                 self._unfinished.unlink()
 
-    def write(self, picture: np.ndarray) -> None:
+    def write(self, image: np.ndarray) -> None:
         """Appends a frame.
 
         Args:
-            picture: (height, width, 3) uint8 BGR.
+            image: (height, width, 3) uint8 BGR.
 
         Raises:
             OutputFailed: it has another size, or the encoder gave up.
         """
-        if picture.shape[:2] != self._size:
+        if image.shape[:2] != self._size:
             raise OutputFailed(
-                f"frame {self._written} of {self._path} has {_told(picture.shape[:2])}, "
+                f"frame {self._written} of {self._path} has {_told(image.shape[:2])}, "
                 f"those before it {_told(self._size)}",
                 "Write frames of one size into one video",
             )
         if self._encoder is None:
             raise OutputFailed(f"{self._path} is not open", "Write inside the `with` block")
-        self._encoder.write(picture)
+        self._encoder.write(image)
         self._written += 1
 
     def _verify(self) -> None:
@@ -157,9 +157,9 @@ class _Ffmpeg:
         )
         self._frames = cast(IO[bytes], self._process.stdin)
 
-    def write(self, picture: np.ndarray) -> None:
+    def write(self, image: np.ndarray) -> None:
         try:
-            self._frames.write(np.ascontiguousarray(picture).data)
+            self._frames.write(np.ascontiguousarray(image).data)
         except BrokenPipeError as error:
             raise self._fault() from error
 
@@ -216,8 +216,8 @@ class _OpenCv:
                 "Choose a folder that can be written to, or install ffmpeg with libx264",
             )
 
-    def write(self, picture: np.ndarray) -> None:
-        self._writer.write(picture)
+    def write(self, image: np.ndarray) -> None:
+        self._writer.write(image)
 
     def finish(self) -> None:
         self._writer.release()

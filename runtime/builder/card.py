@@ -18,12 +18,12 @@ class TrainingCard(BaseModel):
 
     Attributes:
         dataset: name of the dataset.
-        pictures: how many it learnt from.
+        images: how many it learnt from.
         classes: names, colours and ignore id.
         input: size, geometry and normalisation that the network was trained with.
         plan: the training plan, paths left out.
         initial_sha256: of the checkpoint or encoder it started from; None from scratch.
-        held_out: measured on pictures kept out of training; None where there were none.
+        held_out: measured on images kept out of training; None where there were none.
         pruning: what the network lost since or before this training, by hashes; None if nothing.
     """
 

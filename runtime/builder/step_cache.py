@@ -34,7 +34,7 @@ class _Record(BaseModel):
     steps: Dict[str, _Done] = {}
 
 
-class BuildState:
+class StepCache:
     """The memory of one engine folder.
 
     Args:

@@ -44,7 +44,7 @@ def add_arguments(parser: ArgumentParser) -> None:
             const=precision,
             help=f"build with {text}; may be combined with the others",
         )
-    add("--calib", type=Path, metavar="DIR", help="folder of pictures to calibrate INT8 on")
+    add("--calib", type=Path, metavar="DIR", help="folder of images to calibrate INT8 on")
     add(
         "--rule",
         choices=RULES,
@@ -99,7 +99,7 @@ def _add_plan_arguments(parser: ArgumentParser) -> None:
         nargs=3,
         type=int,
         metavar=("MIN", "USUAL", "MAX"),
-        help="pictures at once [the one picture of the file]",
+        help="images at once [the one image of the file]",
     )
     add("--level", type=int, metavar="N", help="optimization level, 0 to 5 [TensorRT's own]")
     add(
@@ -130,10 +130,10 @@ def run(arguments: Namespace) -> None:
         build_plans_command(arguments.folder, tuple(arguments.precisions or ()), flags)
         return
     from runtime.builder.commands.build_engine import build_engine_command
-    from runtime.builder.engine.resolve import BuildRequest
+    from runtime.builder.engine.resolve import BuildEngineOptions
 
     build_engine_command(
-        BuildRequest(
+        BuildEngineOptions(
             checkpoint=arguments.checkpoint,
             recipe=arguments.recipe,
             precisions=tuple(arguments.precisions or ()),

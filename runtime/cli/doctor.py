@@ -18,7 +18,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--run",
         dest="run_engine",
         action="store_true",
-        help="run the engine on its known picture",
+        help="run the engine on its known image",
     )
     add(
         "--source",

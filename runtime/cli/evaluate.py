@@ -1,4 +1,4 @@
-"""`runtime evaluate`: mIoU of a checkpoint or an engine on labelled pictures."""
+"""`runtime evaluate`: mIoU of a checkpoint or an engine on labelled images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HELP = "measure a checkpoint or an engine on a dataset"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What to measure on which pictures."""
+    """What to measure on which images."""
     add = parser.add_argument
     add("subject", type=Path, metavar="MODEL", help="a checkpoint, or an engine folder")
     add("dataset", type=Path, metavar="DATASET", help="folder of the dataset")
@@ -21,7 +21,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="NAME",
         help="split of the dataset to use [val]; may be repeated",
     )
-    add("--only", metavar="PATTERN", help="use the pictures whose names match, such as '0001TP_*'")
+    add("--only", metavar="PATTERN", help="use the images whose names match, such as '0001TP_*'")
     add("--precision", choices=("fp32", "fp16", "int8"), help="which build of an engine")
     add("--device", default="auto", help="where a checkpoint runs: auto, cpu, cuda [auto]")
     add("--out", type=Path, metavar="FOLDER", help="write report.json and confusion.png there")
@@ -33,9 +33,9 @@ def run(arguments: Namespace) -> None:
     Raises:
         RuntimeFault: the model or the dataset cannot be used.
     """
-    from runtime.builder.commands.evaluate import Examination, run_evaluate
+    from runtime.builder.commands.evaluate import EvaluateOptions, run_evaluate
 
-    examination = Examination(
+    examination = EvaluateOptions(
         subject=arguments.subject,
         dataset=arguments.dataset,
         splits=tuple(arguments.splits or ("val",)),

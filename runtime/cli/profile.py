@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Tuple
 
-from runtime.cli.picture_size import picture_size
+from runtime.cli.image_size import image_size
 
 HELP = "time a model's levels and blocks, and what pruning makes of them"
 
@@ -29,7 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         choices=("torch", "openvino"),
         help="what runs them [both]; may be repeated",
     )
-    add("--size", type=picture_size, metavar="HxW", help="of the picture [the first model's input]")
+    add("--size", type=image_size, metavar="HxW", help="of the image [the first model's input]")
     add("--repetitions", type=int, default=20, metavar="N", help="passes that count [20]")
     add(
         "--tensorrt-profile",
@@ -62,9 +62,9 @@ def run(arguments: Namespace) -> None:
     if arguments.latency_table is not None:
         _measure_table(arguments)
         return
-    from runtime.experiments.profile.command import BACKENDS, ProfileJob, run_profile
+    from runtime.experiments.profile.command import BACKENDS, ProfileOptions, run_profile
 
-    job = ProfileJob(
+    job = ProfileOptions(
         models=tuple(path for _, path in arguments.models),
         names={path: name for name, path in arguments.models if name},
         backends=tuple(arguments.backends or BACKENDS),

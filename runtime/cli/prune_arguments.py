@@ -46,7 +46,7 @@ def add_prune_arguments(parser: argparse.ArgumentParser) -> None:
         "--recalibrate",
         type=Path,
         metavar="DIR",
-        help="measure batch norms again on the pictures of a folder",
+        help="measure batch norms again on the images of a folder",
     )
     add("--then", dest="arm", choices=ARMS, help="prepare to train on; docs/pruning.md explains")
     add(
@@ -92,7 +92,7 @@ def _add_structured(parser: argparse.ArgumentParser) -> None:
         "--context-images",
         type=Path,
         metavar="DIR",
-        help="pictures that guide the importance context (our own formula; docs/pruning.md)",
+        help="images that guide the importance context (our own formula; docs/pruning.md)",
     )
     add(
         "--align",
@@ -104,7 +104,7 @@ def _add_structured(parser: argparse.ArgumentParser) -> None:
     add("--floor", type=int, metavar="N", help="channels that each group keeps at least [1]")
     add("--cap", type=float, metavar="R", help="most of a group that may go, unless local [0.9]")
     add("--rounds", type=int, metavar="N", help="score again after each of N steps [1]")
-    add("--size", metavar="HxW", help="picture that multiply-adds are counted on [1024x2048]")
+    add("--size", metavar="HxW", help="image that multiply-adds are counted on [1024x2048]")
 
 
 def prune(arguments: argparse.Namespace) -> None:
@@ -114,9 +114,9 @@ def prune(arguments: argparse.Namespace) -> None:
         RuntimeFault: as `command.run_prune`, or the arguments contradict each other.
     """
     decision = _decision(arguments)
-    from runtime.builder.commands.prune import PruneJob, run_prune
+    from runtime.builder.commands.prune import PruneOptions, run_prune
 
-    job = PruneJob(
+    job = PruneOptions(
         checkpoint=arguments.checkpoint,
         out=arguments.out,
         decision=decision,

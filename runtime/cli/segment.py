@@ -1,4 +1,4 @@
-"""`runtime segment`: pictures, folders and videos to masks and overlays on disk."""
+"""`runtime segment`: images, folders and videos to masks and overlays on disk."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-HELP = "segment pictures or a video into a folder"
+HELP = "segment images or a video into a folder"
 # Relative to a checkout of the project, where users begin.
 DEMO_ENGINE = Path("engines/camvid-demo")
 
@@ -14,7 +14,7 @@ DEMO_ENGINE = Path("engines/camvid-demo")
 def add_arguments(parser: ArgumentParser) -> None:
     """What to segment, with what, into which folder."""
     parser.add_argument(
-        "source", type=Path, metavar="INPUT", help="a picture, a folder of pictures, or a video"
+        "source", type=Path, metavar="INPUT", help="an image, a folder of images, or a video"
     )
     parser.add_argument(
         "-o",
@@ -52,7 +52,7 @@ def run(arguments: Namespace) -> None:
     Raises:
         RuntimeFault: the engine or an input cannot be used.
     """
-    from runtime.batch.options import OfflineOptions
+    from runtime.batch.options import BatchOptions
     from runtime.batch.progress import console_progress
     from runtime.batch.run import segment_path
     from runtime.device.machine import this_machine
@@ -63,7 +63,7 @@ def run(arguments: Namespace) -> None:
     from runtime.repository.engine_folder import EngineFolder
 
     encode = EncodeOptions(opacity=arguments.opacity, quality=arguments.quality)
-    options = OfflineOptions(encode, arguments.label_maps, arguments.overwrite)
+    options = BatchOptions(encode, arguments.label_maps, arguments.overwrite)
     folder = EngineFolder(arguments.engine)
     build = choose_build(folder, this_machine(), arguments.precision)
     manifest, artefact = folder.manifest, folder.verified(build)

@@ -27,7 +27,7 @@ ONLY_FOR: Dict[str, Tuple[str, ...]] = {
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The network, the change, and the pictures to measure on."""
+    """The network, the change, and the images to measure on."""
     add = parser.add_argument
     add(
         "subject",
@@ -45,7 +45,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="at most so many to measure on [all of them; for quantization 8]",
     )
     only = parser.add_argument_group("of pruning").add_argument
-    only("--split", metavar="NAME", help="pictures to judge on [val]")
+    only("--split", metavar="NAME", help="images to judge on [val]")
     only("--only", metavar="PATTERN", help="those whose names match, such as '0001TP_*'")
     only("--groups", type=_names, metavar="G,G", help="groups to cut, each alone [all]")
     only("--blocks", type=_names, metavar="B,B", help="all groups of these blocks, as for prune")
@@ -59,11 +59,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--recalibrate",
         type=Path,
         metavar="DIR",
-        help="folder of pictures to measure batch norms on [split train]",
+        help="folder of images to measure batch norms on [split train]",
     )
     only("--recalibrate-on", type=int, metavar="N", help="at most so many of them [32]")
     only = parser.add_argument_group("of quantization").add_argument
-    only("--calib", type=Path, metavar="DIR", help="folder of pictures to calibrate INT8 on")
+    only("--calib", type=Path, metavar="DIR", help="folder of images to calibrate INT8 on")
 
 
 def run(arguments: Namespace) -> None:

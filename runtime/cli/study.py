@@ -25,10 +25,10 @@ def run(arguments: Namespace) -> None:
     Raises:
         RuntimeFault: the recipe cannot be used, or a step failed.
     """
-    from runtime.experiments.study.command import StudyOrder, run_study
+    from runtime.experiments.study.command import StudyOptions, run_study
 
     run_study(
-        StudyOrder(
+        StudyOptions(
             recipe=arguments.recipe,
             out=arguments.out,
             jobs=arguments.jobs,

@@ -1,4 +1,4 @@
-"""`runtime train`: a network from labelled pictures, resumable at any moment."""
+"""`runtime train`: a network from labelled images, resumable at any moment."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any, Dict, Tuple
 
-from runtime.cli.picture_size import picture_size
+from runtime.cli.image_size import image_size
 
 HELP = "train a network on a dataset"
 
@@ -15,15 +15,15 @@ HELP = "train a network on a dataset"
 # docs/training.md lists everything that a plan can say.
 PLAN_FLAGS: Dict[str, Tuple[str, str]] = {
     "hold-out": ("hold_out", "pattern of names to keep out and to measure on, such as '0001TP_*'"),
-    "geometry": ("geometry", "letterbox or stretch: how pictures are brought to the input"),
+    "geometry": ("geometry", "letterbox or stretch: how images are brought to the input"),
     "imagenet": ("imagenet", "an ImageNet classifier's state_dict for the encoder to start from"),
     "init": ("init", "a checkpoint to start from, whatever its classes"),
     "encoder": ("network.encoder", "resnet18, resnet34 or mobilenet_v2"),
     "variant": ("network.variant", "pyramid or single"),
     "levels": ("network.levels", "of the pyramid, 1 to 3"),
     "output-stride": ("network.output_stride", "4 or 8"),
-    "epochs": ("settings.epochs", "passes over the pictures"),
-    "batch": ("settings.batch", "pictures per step, over all devices together"),
+    "epochs": ("settings.epochs", "passes over the images"),
+    "batch": ("settings.batch", "images per step, over all devices together"),
     "learning-rate": ("settings.learning_rate", "its peak, for the decoder"),
     "encoder-rate": ("settings.encoder_rate", "the encoder's rate as a share of it"),
     "warmup-steps": ("settings.warmup_steps", "steps of growth to the peak"),
@@ -69,13 +69,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="split to learn from [train]; may be repeated",
     )
     add("--validate-on", action="append", metavar="NAME", help="split to measure on")
-    add("--size", type=picture_size, metavar="HxW", help="the model's input [the first picture's]")
-    add("--crop", type=picture_size, metavar="HxW", help="size of the views that are learnt from")
+    add("--size", type=image_size, metavar="HxW", help="the model's input [the first image's]")
+    add("--crop", type=image_size, metavar="HxW", help="size of the views that are learnt from")
     for flag, (_, text) in PLAN_FLAGS.items():
         add(f"--{flag}", metavar=METAVARS.get(flag, flag.rpartition("-")[2].upper()), help=text)
     how = parser.add_argument_group("how to run it, without any effect on the result").add_argument
     how("--device", default="auto", help="auto, cpu or cuda [auto]")
-    how("--workers", type=int, default=0, metavar="N", help="processes that load pictures [0]")
+    how("--workers", type=int, default=0, metavar="N", help="processes that load images [0]")
     how("--save-every", type=float, default=120.0, metavar="S", help="seconds between saves [120]")
     how("--measure-every", type=int, default=5, metavar="N", help="epochs between measures [5]")
     how(
@@ -93,10 +93,10 @@ def run(arguments: Namespace) -> None:
     Raises:
         RuntimeFault: the plan, the dataset or the initial weights cannot be used.
     """
-    from runtime.builder.commands.train import TrainingOptions, run_train
+    from runtime.builder.commands.train import TrainOptions, run_train
     from runtime.builder.training.plan import plan_from_file
 
-    options = TrainingOptions(
+    options = TrainOptions(
         device=arguments.device,
         workers=arguments.workers,
         save_every=arguments.save_every,

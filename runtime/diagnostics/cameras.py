@@ -1,4 +1,4 @@
-"""What reads pictures: OpenCV, GStreamer, and the cameras that are attached."""
+"""What reads images: OpenCV, GStreamer, and the cameras that are attached."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def csi(here: Surroundings) -> Iterator[Finding]:
 
 def attached(here: Surroundings) -> Iterator[Finding]:
     """Every camera that the kernel knows, by the name that survives replugging."""
-    devices = [device for device in sorted(_devices(here.root)) if _gives_pictures(here, device)]
+    devices = [device for device in sorted(_devices(here.root)) if _gives_images(here, device)]
     if not devices:
         yield ok("USB cameras", "none is attached")
     for device in devices:
@@ -138,7 +138,7 @@ def _devices(root: Path) -> List[Path]:
     return [d for d in folder.glob("video*") if re.fullmatch(r"video\d+", d.name)]
 
 
-def _gives_pictures(here: Surroundings, device: Path) -> bool:
+def _gives_images(here: Surroundings, device: Path) -> bool:
     # The further nodes of a camera give metadata.
     return here.text(f"{VIDEO_CLASS}/{device.name}/index") in (None, "0")
 

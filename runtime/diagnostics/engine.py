@@ -52,30 +52,30 @@ def memory(here: Surroundings) -> Iterator[Finding]:
 
 
 def answer(here: Surroundings) -> Iterator[Finding]:
-    """The engine's own answer to its known picture; run only when asked for."""
+    """The engine's own answer to its known image; run only when asked for."""
     chosen = _chosen(here)
     if here.engine is None or chosen is None or not here.run:
         return
     try:
         agreement = _agreement(here.engine, chosen)
     except RuntimeFault as fault:
-        yield problem("known picture", fault.problem, fault.cure)
+        yield problem("known image", fault.problem, fault.cure)
         return
     canary = here.engine.manifest.canary
     if agreement is None or canary is None:
         yield warning(
-            "known picture",
+            "known image",
             "the engine has none, so wrong answers would not be noticed",
             f"Rebuild it with `{here.engine.rebuild_command()}`",
         )
     elif agreement < canary.minimum_agreement:
         yield problem(
-            "known picture",
+            "known image",
             f"{agreement:.2%} of its pixels are as they should be",
             f"Rebuild the engine here with `{here.engine.rebuild_command()}`",
         )
     else:
-        yield ok("known picture", f"{agreement:.2%} of its pixels are as they should be")
+        yield ok("known image", f"{agreement:.2%} of its pixels are as they should be")
 
 
 def least_memory(manifest: EngineManifest, build: Build) -> int:
@@ -124,13 +124,13 @@ def _backend(inspection: Inspection, build: Build) -> Iterator[Finding]:
 
 
 def _agreement(folder: EngineFolder, build: Build) -> Optional[float]:
-    """Share of equal pixels, 0 to 1; None without a known picture."""
+    """Share of equal pixels, 0 to 1; None without a known image."""
     from runtime.inference.backends.open_engine import open_engine
-    from runtime.inference.canary import known_picture
+    from runtime.inference.canary import canary_of
     from runtime.inference.segmenter import Segmenter
 
-    picture = known_picture(folder)
-    if picture is None:
+    image = canary_of(folder)
+    if image is None:
         return None
     with open_engine(folder.manifest, build, folder.verified(build), "latency") as engine:
-        return picture.agreement(Segmenter(folder.manifest, engine.slots[0]))
+        return image.agreement(Segmenter(folder.manifest, engine.slots[0]))

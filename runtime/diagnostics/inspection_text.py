@@ -222,8 +222,8 @@ def _making(manifest: EngineManifest) -> Iterator[RenderableType]:
         facts = {}
         found = build.calibration
         if found is not None:
-            facts["  calibrated"] = f"on {found.images} pictures of {found.name}, rule {found.rule}"
-            facts["  pictures"] = found.images_sha256[:SHORT_HASH]
+            facts["  calibrated"] = f"on {found.images} images of {found.name}, rule {found.rule}"
+            facts["  images"] = found.images_sha256[:SHORT_HASH]
             facts["  ranges"] = found.ranges_sha256[:SHORT_HASH]
         facts.update({f"  {name}": described(value) for name, value in build.settings.items()})
         if facts:

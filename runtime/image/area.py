@@ -1,7 +1,7 @@
 """Area resampling: every target pixel is the mean of what it covers.
 
 Bilinear interpolation reads four samples however many a pixel covers, so a strong reduction skips
-most of the picture; the mean skips nothing. This is `INTER_AREA` of OpenCV where both sides shrink.
+most of the image; the mean skips nothing. This is `INTER_AREA` of OpenCV where both sides shrink.
 """
 
 from __future__ import annotations

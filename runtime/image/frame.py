@@ -15,20 +15,20 @@ PixelFormat = Literal["bgr", "nv12"]
 
 
 def shape_of(pixel_format: PixelFormat, height: int, width: int) -> Tuple[int, ...]:
-    """The shape of the pixels of a picture: see `Frame`."""
+    """The shape of the pixels of an image: see `Frame`."""
     return (height, width, 3) if pixel_format == "bgr" else (height // 2 * 3, width)
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture on its way through the runtime.
+    """One image on its way through the runtime.
 
     Attributes:
         pixels: uint8. "bgr": (height, width, 3), as OpenCV decodes it. "nv12": (height * 3 / 2,
             width) without gaps, all rows of luma and then the rows of U and V in turn, half as many
             of them; height and width are even.
         number: position in its source, from 0, gaps included where frames were dropped.
-        captured_at: seconds since the epoch when the picture was taken or arrived.
+        captured_at: seconds since the epoch when the image was taken or arrived.
         source: the stream's id, a file's name, or "request".
         format: what the pixels are.
         coding: NV12: what luma and chroma mean.
@@ -45,9 +45,9 @@ class Frame:
         shape, dtype = self.pixels.shape, self.pixels.dtype
         what = f"frame {self.number} of {self.source!r} has shape {shape} and type {dtype}"
         if dtype != np.uint8 or 0 in shape:
-            raise InvalidInput(what, "A frame is a picture of uint8, and not empty")
+            raise InvalidInput(what, "A frame is an image of uint8, and not empty")
         if self.format == "bgr" and (len(shape) != 3 or shape[2] != 3):
-            raise InvalidInput(what, "A BGR frame is a (height, width, 3) picture")
+            raise InvalidInput(what, "A BGR frame is a (height, width, 3) image")
         if self.format == "nv12" and (len(shape) != 2 or shape[0] % 3 or shape[1] % 2):
             raise InvalidInput(
                 what, "An NV12 frame is (height * 3 / 2, width), height and width even"
@@ -57,11 +57,11 @@ class Frame:
 
     @property
     def height(self) -> int:
-        """Rows of the picture, pixels."""
+        """Rows of the image, pixels."""
         rows = int(self.pixels.shape[0])
         return rows if self.format == "bgr" else rows // 3 * 2
 
     @property
     def width(self) -> int:
-        """Columns of the picture, pixels."""
+        """Columns of the image, pixels."""
         return int(self.pixels.shape[1])

@@ -1,4 +1,4 @@
-"""What an encoded picture claims to be, read from its bytes without decoding it.
+"""What an encoded image claims to be, read from its bytes without decoding it.
 
 A few bytes can claim 50,000 x 50,000 pixels, so size is judged on the header, before any decoder
 is trusted with it. Formats: JPEG (ITU-T T.81, annex B), PNG (W3C, section 11.2.2), WebP (RFC 9649).
@@ -29,8 +29,8 @@ MAX_JPEG_SCANS = 32
 
 
 @dataclass(frozen=True)
-class PictureHeader:
-    """The claims of an encoded picture.
+class ImageHeader:
+    """The claims of an encoded image.
 
     Attributes:
         kind: its format, by its first bytes.
@@ -48,11 +48,11 @@ class PictureHeader:
         if self.width < 1 or self.height < 1:
             raise InvalidInput(
                 f"the {self.kind} claims {self.width} x {self.height} pixels",
-                "Send a picture with at least one pixel",
+                "Send an image with at least one pixel",
             )
 
 
-def read_header(data: bytes) -> PictureHeader:
+def read_header(data: bytes) -> ImageHeader:
     """Reads what `data` claims to be; costs a scan over the bytes and no memory.
 
     Raises:
@@ -66,7 +66,7 @@ def read_header(data: bytes) -> PictureHeader:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return _webp_header(data)
     raise UnsupportedFormat(
-        f"the {len(data)} bytes are no JPEG, PNG or WebP picture (they begin {data[:8].hex()})",
+        f"the {len(data)} bytes are no JPEG, PNG or WebP image (they begin {data[:8].hex()})",
         "Send the bytes of a JPEG, PNG or WebP file",
     )
 
@@ -75,7 +75,7 @@ def _broken(kind: Kind, problem: str) -> InvalidInput:
     return InvalidInput(f"the {kind} {problem}", "Send a whole and sound file")
 
 
-def _jpeg_header(data: bytes) -> PictureHeader:
+def _jpeg_header(data: bytes) -> ImageHeader:
     width = height = scans = 0
     position = 2
     for _ in range(MAX_JPEG_SEGMENTS):
@@ -84,7 +84,7 @@ def _jpeg_header(data: bytes) -> PictureHeader:
         if found is None or marker == _JPEG_END:
             if width == 0:
                 raise _broken("JPEG", "ends before it says how large it is")
-            return PictureHeader("JPEG", width, height, complete=found is not None)
+            return ImageHeader("JPEG", width, height, complete=found is not None)
         body = found.end()
         if marker in _JPEG_FRAMES and width == 0:
             height, width = _big_endian(data, body + 3, 2), _big_endian(data, body + 5, 2)
@@ -97,14 +97,14 @@ def _jpeg_header(data: bytes) -> PictureHeader:
     raise _broken("JPEG", f"has more than {MAX_JPEG_SEGMENTS} segments")
 
 
-def _png_header(data: bytes) -> PictureHeader:
+def _png_header(data: bytes) -> ImageHeader:
     if data[12:16] != b"IHDR" or len(data) < 24:
         raise _broken("PNG", "ends before it says how large it is")
     width, height = _big_endian(data, 16, 4), _big_endian(data, 20, 4)
-    return PictureHeader("PNG", width, height, complete=data.rfind(_PNG_END, 24) > 0)
+    return ImageHeader("PNG", width, height, complete=data.rfind(_PNG_END, 24) > 0)
 
 
-def _webp_header(data: bytes) -> PictureHeader:
+def _webp_header(data: bytes) -> ImageHeader:
     chunk, complete = data[12:16], len(data) >= 8 + _little_endian(data, 4, 4)
     if chunk == b"VP8X" and len(data) >= 30:
         width, height = 1 + _little_endian(data, 24, 3), 1 + _little_endian(data, 27, 3)
@@ -115,7 +115,7 @@ def _webp_header(data: bytes) -> PictureHeader:
         width, height = _little_endian(data, 26, 2) & 0x3FFF, _little_endian(data, 28, 2) & 0x3FFF
     else:
         raise _broken("WebP", "does not say how large it is")
-    return PictureHeader("WebP", width, height, complete)
+    return ImageHeader("WebP", width, height, complete)
 
 
 def _big_endian(data: bytes, start: int, size: int) -> int:

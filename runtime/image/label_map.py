@@ -98,5 +98,5 @@ class LabelMap:
         return np.bincount(self.labels.reshape(-1), minlength=len(self.classes))
 
     def shares(self) -> np.ndarray:
-        """Share of the picture of each class: (classes,) float64, summing to 1."""
+        """Share of the image of each class: (classes,) float64, summing to 1."""
         return self.pixel_counts() / self.labels.size

@@ -1,7 +1,7 @@
 """Label maps as indexed-palette PNGs, written by hand because the general encoders are slow.
 
 One byte per pixel is the class id, and the palette holds the classes' colours: any viewer shows
-the picture in colour, any reader that keeps indices (`Image.open(...)` of Pillow, for one) gets the
+the image in colour, any reader that keeps indices (`Image.open(...)` of Pillow, for one) gets the
 label map back. Filter 0 and the lightest deflate suit label maps: long runs of few values.
 """
 
@@ -25,7 +25,7 @@ try:
 
     deflate = isal_zlib
 except ImportError:
-    # isal has wheels for x86-64 and aarch64 only; zlib writes the same picture, more slowly.
+    # isal has wheels for x86-64 and aarch64 only; zlib writes the same image, more slowly.
     deflate = zlib
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"

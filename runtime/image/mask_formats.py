@@ -24,7 +24,7 @@ class EncodeOptions:
     """How a mask is written; each format uses what concerns it.
 
     Attributes:
-        opacity: how much the mask's colour covers the picture, 0 to 1 (overlay).
+        opacity: how much the mask's colour covers the image, 0 to 1 (overlay).
         quality: JPEG quality, 1 to 100 (overlay).
         epsilon: simplification of outlines, in pixels of the mask, 0 for exact ones (polygons).
     """
@@ -46,14 +46,14 @@ class Segmented(Protocol):
 
     @property
     def labels(self) -> LabelMap:
-        """The mask, of the frame's or the picture's size."""
+        """The mask, of the frame's or the image's size."""
 
     @property
-    def picture(self) -> np.ndarray:
+    def image(self) -> np.ndarray:
         """(height, width, 3) uint8 BGR, the frame as the model saw it."""
 
     def drawn(self, opacity: float) -> Optional[np.ndarray]:
-        """`picture` under the mask's colours where a device drew it so, else None.
+        """`image` under the mask's colours where a device drew it so, else None.
 
         It may differ by one step of 255 from what `codec.blend` draws.
         """
@@ -70,7 +70,7 @@ class Encoder:
     Attributes:
         media_type: what the bytes are.
         encode: writes them.
-        draws: whether the picture is in it too.
+        draws: whether the image is in it too.
     """
 
     media_type: str
@@ -84,8 +84,8 @@ def _overlay(segmented: Segmented, options: EncodeOptions) -> bytes:
         return jpeg(drawn, options.quality)
     frame, labels = segmented.frame, segmented.labels
     of_frame_size = (frame.height, frame.width) == (labels.height, labels.width)
-    picture = bgr_of(frame) if of_frame_size else segmented.picture
-    return overlay_jpeg(picture, labels, options.opacity, options.quality)
+    image = bgr_of(frame) if of_frame_size else segmented.image
+    return overlay_jpeg(image, labels, options.opacity, options.quality)
 
 
 # Where a media type has several formats, the first is what `Accept` alone gives.

@@ -147,7 +147,7 @@ def _extents(labels: np.ndarray) -> Iterator[Tuple[int, _Extent]]:
 
 def _regions(inside: np.ndarray, epsilon: float) -> Iterator[Tuple[np.ndarray, List[np.ndarray]]]:
     """The outlines of each connected region of a (height, width) bool array, and of its holes."""
-    # OpenCV's outlines run through the centres of border pixels. In the doubled picture every pixel
+    # OpenCV's outlines run through the centres of border pixels. In the doubled image every pixel
     # has four such centres, and rounding each half its way outwards gives the corner it stands for.
     doubled = cv2.resize(inside.astype(np.uint8), None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
     rings, tree = cv2.findContours(doubled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)[-2:]
@@ -165,7 +165,7 @@ def _regions(inside: np.ndarray, epsilon: float) -> Iterator[Tuple[np.ndarray, L
 
 
 def _corners(ring: np.ndarray) -> np.ndarray:
-    """A ring of the doubled picture as pixel corners; the two points of a concave one merge."""
+    """A ring of the doubled image as pixel corners; the two points of a concave one merge."""
     corners: np.ndarray = (ring + 1) // 2
     distinct: np.ndarray = (corners != np.roll(corners, 1, axis=0)).any(axis=1)
     return np.compress(distinct, corners, axis=0)

@@ -1,4 +1,4 @@
-"""NV12 pictures: their planes, and their colours by OpenCV within three steps of what `yuv` says.
+"""NV12 images: their planes, and their colours by OpenCV within three steps of what `yuv` says.
 
 OpenCV's own conversion of NV12 knows limited BT.601 alone and repeats chroma in blocks. A matrix
 over luma and resampled chroma knows every coding and works at any size, so that what a network does
@@ -21,7 +21,7 @@ def planes(pixels: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     """Luma (height, width) and chroma (height / 2, width / 2, 2: U and V) of NV12 pixels.
 
     Args:
-        pixels: all rows of luma, then those of U and V in turn. Where the picture has an odd side,
+        pixels: all rows of luma, then those of U and V in turn. Where the image has an odd side,
             its last row or column has no chroma of its own.
     """
     rows, width = pixels.shape
@@ -48,14 +48,14 @@ def bgr_from_planes(
 
 
 def bgr_from_nv12(pixels: np.ndarray, coding: YuvCoding) -> np.ndarray:
-    """A whole picture: (height * 3 / 2, width) uint8 to (height, width, 3) uint8 BGR."""
+    """A whole image: (height * 3 / 2, width) uint8 to (height, width, 3) uint8 BGR."""
     luma, chroma = planes(pixels)
     height, width = luma.shape
     return bgr_from_planes(luma, cv2.resize(chroma, (width, height)), coding)
 
 
 def bgr_of(frame: Frame) -> np.ndarray:
-    """The frame's (height, width, 3) uint8 BGR picture; its own pixels where they are that."""
+    """The frame's (height, width, 3) uint8 BGR image; its own pixels where they are that."""
     return frame.pixels if frame.format == "bgr" else bgr_from_nv12(frame.pixels, frame.coding)
 
 

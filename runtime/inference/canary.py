@@ -13,17 +13,17 @@ from runtime.image.codec import ImageLimits, decode_image
 from runtime.image.frame import Frame
 from runtime.image.label_map import LabelMap
 from runtime.image.label_png import ids_from_png
-from runtime.inference.engine import MaskSize, Wanted
+from runtime.inference.engine import MaskSize, SegmentOptions
 from runtime.inference.segmenter import Segmenter
 from runtime.repository.engine_folder import EngineFolder
 
 
 @dataclass(frozen=True)
-class KnownPicture:
-    """A picture and the mask the engine gave when it was built and measured.
+class Canary:
+    """An image and the mask the engine gave when it was built and measured.
 
     Attributes:
-        frame: the picture.
+        frame: the image.
         labels: its mask, of the frame's or of the model's size.
         minimum_agreement: share of equal pixels below which the engine is not trusted, 0 to 1.
     """
@@ -44,7 +44,7 @@ class KnownPicture:
         Raises:
             InvalidInput: the known mask has neither size.
         """
-        wanted = Wanted(self.mask_size)
+        wanted = SegmentOptions(self.mask_size)
         labels = segmenter.segment(self.frame, wanted).labels.labels
         if labels.shape != self.labels.labels.shape:
             raise InvalidInput(
@@ -54,11 +54,11 @@ class KnownPicture:
         return float(np.mean(labels == self.labels.labels))
 
 
-KNOWN_PICTURE_PIXELS = 64_000_000
+CANARY_PIXELS = 64_000_000
 
 
-def known_picture(folder: EngineFolder) -> Optional[KnownPicture]:
-    """The engine folder's picture with a known answer, or None.
+def canary_of(folder: EngineFolder) -> Optional[Canary]:
+    """The engine folder's image with a known answer, or None.
 
     Raises:
         EngineRefused: the files are not what the manifest says.
@@ -67,10 +67,10 @@ def known_picture(folder: EngineFolder) -> Optional[KnownPicture]:
     if canary is None or paths is None:
         return None
     image, labels = (path.read_bytes() for path in paths)
-    pixels = decode_image(image, ImageLimits(len(image), KNOWN_PICTURE_PIXELS))
+    pixels = decode_image(image, ImageLimits(len(image), CANARY_PIXELS))
     classes = folder.manifest.classes.to_classes()
-    return KnownPicture(
-        Frame(pixels, number=0, captured_at=time.time(), source="known picture"),
+    return Canary(
+        Frame(pixels, number=0, captured_at=time.time(), source="known image"),
         LabelMap(ids_from_png(labels), classes),
         canary.minimum_agreement,
     )

@@ -76,19 +76,19 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SegmentOptions:
     """What of a frame somebody will look at; the rest need not leave the device.
 
     The labels come always; of the frame's size unless it says otherwise.
 
     Attributes:
         size: of the labels: the frame's, or that of its rectangle in the model's input.
-        picture: whether the frame as the model saw it is needed.
-        overlay: how much the classes' colours cover that picture, 0 to 1; None draws nothing.
+        image: whether the frame as the model saw it is needed.
+        overlay: how much the classes' colours cover that image, 0 to 1; None draws nothing.
     """
 
     size: MaskSize = "frame"
-    picture: bool = False
+    image: bool = False
     overlay: Optional[float] = None
 
     def __post_init__(self) -> None:
@@ -96,7 +96,7 @@ class Wanted:
             raise InvalidInput(f"the opacity is {self.overlay}", "Use a number from 0 to 1")
 
 
-MASK: Final = Wanted()
+MASK: Final = SegmentOptions()
 """The mask of the frame's size alone."""
 
 
@@ -123,25 +123,25 @@ class Labelled:
 
     Attributes:
         labels: (height, width) uint8 class ids, of the size that was wanted.
-        picture: (height, width, 3) uint8 BGR, the frame as the model saw it, without padding; a
+        image: (height, width, 3) uint8 BGR, the frame as the model saw it, without padding; a
             view that is valid until the next frame goes the same way, and while the engine is
             open. None where it was not wanted and would have had to be copied.
-        overlay: the picture under the classes' colours, of its shape and validity; None where it
+        overlay: the image under the classes' colours, of its shape and validity; None where it
             was not wanted, or where the processor would have to draw it.
         timings: seconds of each stage: preprocess, infer, postprocess.
     """
 
     labels: np.ndarray
-    picture: Optional[np.ndarray]
+    image: Optional[np.ndarray]
     overlay: Optional[np.ndarray]
     timings: Mapping[str, float]
 
 
 @runtime_checkable
-class Lane(Protocol):
+class DevicePipeline(Protocol):
     """The whole way of one frame at a time, from pixels to labels. Used by one thread at a time."""
 
-    def label(self, frame: Frame, wanted: Wanted) -> Labelled:
+    def label(self, frame: Frame, wanted: SegmentOptions) -> Labelled:
         """Labels every pixel.
 
         Raises:
@@ -151,16 +151,16 @@ class Lane(Protocol):
 
 
 @runtime_checkable
-class BringsLanes(Protocol):
+class HasDevicePipelines(Protocol):
     """An engine with a way of its own from frames to labels, such as a GPU that does all of it."""
 
     @property
-    def lanes(self) -> Sequence[Lane]:
+    def lanes(self) -> Sequence[DevicePipeline]:
         """As many frames as may be under way at once; none outside the `with` block."""
 
 
 def input_tensor(manifest: EngineManifest) -> TensorSpec:
-    """What slots take: the picture at the model's size."""
+    """What slots take: the image at the model's size."""
     return TensorSpec("image", (manifest.input.height, manifest.input.width, 3), "uint8", "HWC")
 
 

@@ -17,13 +17,13 @@ from runtime.image.frame import Frame
 from runtime.image.label_map import LabelMap
 from runtime.inference.engine import (
     MASK,
-    BringsLanes,
+    DevicePipeline,
     Engine,
+    HasDevicePipelines,
     Labelled,
-    Lane,
     MaskSize,
+    SegmentOptions,
     Slot,
-    Wanted,
 )
 from runtime.inference.letterbox import Placement, place
 from runtime.inference.postprocess.cpu import LabelUpsampler, resize_labels
@@ -32,7 +32,7 @@ from runtime.repository.manifest import EngineManifest
 
 
 class NotWanted(RuntimeFault):
-    """A picture that is looked for though nobody wanted it, so it stayed on the device."""
+    """An image that is looked for though nobody wanted it, so it stayed on the device."""
 
 
 @dataclass(frozen=True)
@@ -43,30 +43,30 @@ class Segmentation:
         labels: the mask, of the frame's size or of the frame's rectangle in the model's input.
         frame: what was segmented.
         wanted: what was asked for.
-        labelled: what came of it; pictures in it are valid until its lane takes the next frame.
+        labelled: what came of it; images in it are valid until its lane takes the next frame.
     """
 
     labels: LabelMap
     frame: Frame
-    wanted: Wanted
+    wanted: SegmentOptions
     labelled: Labelled
 
     @property
-    def picture(self) -> np.ndarray:
+    def image(self) -> np.ndarray:
         """(height, width, 3) uint8 BGR, the frame as the model saw it, without padding; a view.
 
         Raises:
             NotWanted: it was not, and fetching it would have cost something.
         """
-        if self.labelled.picture is None:
+        if self.labelled.image is None:
             raise NotWanted(
-                f"the picture of frame {self.frame.number} of {self.frame.source!r} was not wanted",
-                "Segment the frame with Wanted(picture=True)",
+                f"the image of frame {self.frame.number} of {self.frame.source!r} was not wanted",
+                "Segment the frame with SegmentOptions(image=True)",
             )
-        return self.labelled.picture
+        return self.labelled.image
 
     def drawn(self, opacity: float) -> Optional[np.ndarray]:
-        """`picture` under the mask's colours where the device drew it so, else None; a view.
+        """`image` under the mask's colours where the device drew it so, else None; a view.
 
         A device rounds for itself: it may differ from `codec.blend` by one step of 255.
         """
@@ -86,12 +86,12 @@ class Segmenter:
         way: the engine's own lane, or a slot of it with the processor doing the rest.
     """
 
-    def __init__(self, manifest: EngineManifest, way: Union[Slot, Lane]) -> None:
+    def __init__(self, manifest: EngineManifest, way: Union[Slot, DevicePipeline]) -> None:
         self.manifest = manifest
-        self._lane = way if isinstance(way, Lane) else SlotLane(manifest, way)
+        self._lane = way if isinstance(way, DevicePipeline) else SlotPipeline(manifest, way)
         self._classes = manifest.classes.to_classes()
 
-    def segment(self, frame: Frame, wanted: Wanted = MASK) -> Segmentation:
+    def segment(self, frame: Frame, wanted: SegmentOptions = MASK) -> Segmentation:
         """Labels every pixel of `frame`.
 
         Labels are exact at the model's size (bilinear upsampling of the logits, then argmax, ties
@@ -111,23 +111,23 @@ class Segmenter:
 
 def segmenters_of(manifest: EngineManifest, engine: Engine) -> List[Segmenter]:
     """One for each lane of an open engine that brings lanes, else one for each slot."""
-    if isinstance(engine, BringsLanes):
+    if isinstance(engine, HasDevicePipelines):
         return [Segmenter(manifest, lane) for lane in engine.lanes]
     return [Segmenter(manifest, slot) for slot in engine.slots]
 
 
-class SlotLane:
-    """The processor's way through one slot: see `backends.Lane`."""
+class SlotPipeline:
+    """The processor's way through one slot: see `backends.DevicePipeline`."""
 
     def __init__(self, manifest: EngineManifest, slot: Slot) -> None:
         self._spec = manifest.input
         self._slot = slot
         self._upsampler = LabelUpsampler((self._spec.height, self._spec.width))
 
-    def label(self, frame: Frame, wanted: Wanted) -> Labelled:
+    def label(self, frame: Frame, wanted: SegmentOptions) -> Labelled:
         """Resizes the frame into the slot, runs it and labels its logits.
 
-        The picture lies in the slot's input anyway. An overlay is left to whoever shows it, for
+        The image lies in the slot's input anyway. An overlay is left to whoever shows it, for
         drawing it here would cost the same.
         """
         placement = place(frame.height, frame.width, self._spec)
@@ -140,7 +140,7 @@ class SlotLane:
         finished = time.perf_counter()
         return Labelled(
             labels=labels,
-            picture=self._slot.input[placement.rows, placement.columns],
+            image=self._slot.input[placement.rows, placement.columns],
             overlay=None,
             timings={
                 "preprocess": prepared - started,

@@ -127,7 +127,7 @@ class EngineFolder:
         return path
 
     def canary(self) -> Optional[Tuple[Path, Path]]:
-        """The picture with a known answer and its labels, both verified; None if there are none.
+        """The image with a known answer and its labels, both verified; None if there are none.
 
         Raises:
             EngineRefused: the manifest names them, but they are missing or changed.

@@ -40,11 +40,11 @@ class _Record(BaseModel):
 
 
 class InputSpec(_Record):
-    """What the network expects of a picture; applied by preprocess/, identical in training.
+    """What the network expects of an image; applied by preprocess/, identical in training.
 
     `mean`, `std` and `pad` are per channel in `colour_order` on the 0-255 scale. `letterbox` keeps
     the aspect ratio and fills the rest with `pad`; `stretch` does not keep it. `area` averages what
-    each pixel covers, where the picture is larger than its rectangle; see `preprocess.reference`.
+    each pixel covers, where the image is larger than its rectangle; see `preprocess.reference`.
     """
 
     height: int = Field(ge=32, le=8192)
@@ -176,8 +176,8 @@ class Build(_Record):
         return self
 
 
-class Canary(_Record):
-    """A picture with a known answer: readiness means that the engine still gives it.
+class CanarySpec(_Record):
+    """An image with a known answer: readiness means that the engine still gives it.
 
     `minimum_agreement` is the share of equal pixels below which the engine is not trusted; it
     leaves room for the rounding of another backend or processor, not for another answer.
@@ -213,7 +213,7 @@ class EngineManifest(_Record):
     input: InputSpec
     output: OutputSpec
     provenance: Provenance
-    canary: Optional[Canary] = None
+    canary: Optional[CanarySpec] = None
     builds: List[Build] = Field(min_length=1)
     plan_sources: Dict[str, str] = {}
 

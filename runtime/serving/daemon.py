@@ -23,7 +23,7 @@ from runtime.device.machine import Machine
 from runtime.errors import EngineRefused, RuntimeFault
 from runtime.image.frame import Frame
 from runtime.inference.backends.open_engine import open_engine
-from runtime.inference.canary import known_picture
+from runtime.inference.canary import canary_of
 from runtime.inference.engine import DeviceOptions
 from runtime.inference.segmenter import Segmenter, segmenters_of
 from runtime.repository.choose_build import choose_build
@@ -90,7 +90,7 @@ class Daemon:
         return self._house.enter_context(HttpServer(self._settings.host, self._settings.port))
 
     def load(self) -> Services:
-        """Checks and opens the engine, warms it up, and proves it with its known picture."""
+        """Checks and opens the engine, warms it up, and proves it with its known image."""
         started = time.monotonic()
         settings, folder = self._settings, EngineFolder(self._settings.engine)
         build = choose_build(folder, self._machine, settings.precision)
@@ -103,7 +103,7 @@ class Daemon:
         worker = self._house.enter_context(
             Worker(segmenters, settings.queue_capacity, self._metrics, self._end)
         )
-        health = Health(worker, known_picture(folder), settings.canary_seconds, self._metrics)
+        health = Health(worker, canary_of(folder), settings.canary_seconds, self._metrics)
         require_known_answer(health, folder)
         self._metrics.engine.loaded(manifest, build, time.monotonic() - started)
         jetson = jetson_here()

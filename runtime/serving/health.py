@@ -1,4 +1,4 @@
-"""Whether the daemon can give right answers now: proven by a picture with a known answer."""
+"""Whether the daemon can give right answers now: proven by an image with a known answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Optional, Type
 
 from runtime.errors import Expired, Overloaded, RuntimeFault
-from runtime.inference.canary import KnownPicture
+from runtime.inference.canary import Canary
 from runtime.serving.metrics.registry import Metrics
 from runtime.serving.worker import Worker
 
@@ -21,23 +21,23 @@ logger = logging.getLogger(__name__)
 
 
 class Health:
-    """The daemon's own judgement; a context manager that asks the known picture now and then.
+    """The daemon's own judgement; a context manager that asks the known image now and then.
 
     Args:
-        worker: runs the known picture like any other request.
-        picture: None where the engine folder has none; then only failures make it unready.
+        worker: runs the known image like any other request.
+        image: None where the engine folder has none; then only failures make it unready.
         pause: seconds between two askings.
         metrics: learns of every right answer.
     """
 
     def __init__(
-        self, worker: Worker, picture: Optional[KnownPicture], pause: float, metrics: Metrics
+        self, worker: Worker, image: Optional[Canary], pause: float, metrics: Metrics
     ) -> None:
         self._worker = worker
-        self._picture = picture
+        self._image = image
         self._pause = pause
         self._metrics = metrics.engine
-        self._verdict = "the engine has not segmented its known picture yet" if picture else None
+        self._verdict = "the engine has not segmented its known image yet" if image else None
         self._draining = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="canary", daemon=True)
@@ -76,23 +76,23 @@ class Health:
         self._stop.set()
 
     def ask(self) -> Optional[str]:
-        """Asks the known picture now; returns the new verdict, None for a right answer."""
-        if self._picture is None:
+        """Asks the known image now; returns the new verdict, None for a right answer."""
+        if self._image is None:
             return None
         try:
-            agreement = self._agreement(self._picture)
+            agreement = self._agreement(self._image)
         except Overloaded:
             # A full queue is no illness; the next asking comes soon.
             return self._verdict
         except Exception as error:  # noqa: BLE001 - whatever it is, the masks cannot be trusted
             self._judge(_could_not(error))
         else:
-            self._weigh(agreement, self._picture.minimum_agreement)
+            self._weigh(agreement, self._image.minimum_agreement)
         return self._verdict
 
-    def _agreement(self, picture: KnownPicture) -> float:
+    def _agreement(self, image: Canary) -> float:
         deadline = time.monotonic() + ANSWER_SECONDS
-        answer = self._worker.submit(picture.agreement, deadline, "canary")
+        answer = self._worker.submit(image.agreement, deadline, "canary")
         try:
             return answer.result(ANSWER_SECONDS)
         except concurrent.futures.TimeoutError as error:
@@ -107,7 +107,7 @@ class Health:
             self._judge(None)
         else:
             self._judge(
-                f"the engine labels {agreement:.1%} of its known picture as when it was built, "
+                f"the engine labels {agreement:.1%} of its known image as when it was built, "
                 f"less than {minimum:.1%}"
             )
 
@@ -125,4 +125,4 @@ class Health:
 
 def _could_not(error: Exception) -> str:
     problem = error.problem if isinstance(error, RuntimeFault) else repr(error)
-    return f"the engine could not segment its known picture: {problem}"
+    return f"the engine could not segment its known image: {problem}"

@@ -10,7 +10,7 @@ from typing import Any, Callable, Deque, List, Optional
 
 from runtime.errors import Overloaded
 from runtime.inference.segmenter import Segmenter
-from runtime.serving.metrics.engine import WorkSource
+from runtime.serving.metrics.engine import RequestKind
 
 # Until the first backlog has been timed, a place in the queue is assumed to take this long.
 UNMEASURED_PACE = 0.1
@@ -31,7 +31,7 @@ class Request:
     work: Callable[[Segmenter], Any]
     answer: Future[Any]
     deadline: Optional[float]
-    source: WorkSource
+    source: RequestKind
 
 
 class RequestQueue:

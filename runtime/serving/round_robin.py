@@ -11,47 +11,47 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Lane(Protocol[T_co]):
+class WorkSource(Protocol[T_co]):
     """Something that takes turns."""
 
     @property
     def weight(self) -> int:
-        """Turns in a row while the lane has something to offer; at least 1."""
+        """Turns in a row while the source has something to offer; at least 1."""
 
     def take(self) -> Optional[T_co]:
-        """What is next in this lane, or None. Never blocks."""
+        """What is next here, or None. Never blocks."""
 
 
-class Turns(Generic[T]):
-    """Gives each lane up to `weight` turns in a row and passes over empty ones.
+class RoundRobin(Generic[T]):
+    """Gives each source up to `weight` turns in a row and passes over empty ones.
 
     Not locked: the caller sees to it that one thread at a time is inside.
     """
 
-    def __init__(self, first: Lane[T]) -> None:
-        self._lanes: Deque[Lane[T]] = deque([first])
+    def __init__(self, first: WorkSource[T]) -> None:
+        self._sources: Deque[WorkSource[T]] = deque([first])
         self._left = first.weight
 
-    def add(self, lane: Lane[T]) -> None:
-        """Lets `lane` take part, after the others."""
-        self._lanes.append(lane)
+    def add(self, source: WorkSource[T]) -> None:
+        """Lets `source` take part, after the others."""
+        self._sources.append(source)
 
-    def remove(self, lane: Lane[T]) -> None:
-        """Asks `lane` no more. The last one cannot leave."""
-        was_next = self._lanes[0] is lane
-        self._lanes.remove(lane)
+    def remove(self, source: WorkSource[T]) -> None:
+        """Asks `source` no more. The last one cannot leave."""
+        was_next = self._sources[0] is source
+        self._sources.remove(source)
         if was_next:
-            self._left = self._lanes[0].weight
+            self._left = self._sources[0].weight
 
     def take(self) -> Optional[T]:
-        """The next thing in turn, or None when every lane is empty."""
-        # One more than there are lanes: the first may have used up its turns and come round again.
-        for _ in range(len(self._lanes) + 1):
+        """The next thing in turn, or None when every source is empty."""
+        # One more than there are sources: the first may have used up its turns and come round again.
+        for _ in range(len(self._sources) + 1):
             if self._left > 0:
-                taken = self._lanes[0].take()
+                taken = self._sources[0].take()
                 if taken is not None:
                     self._left -= 1
                     return taken
-            self._lanes.rotate(-1)
-            self._left = self._lanes[0].weight
+            self._sources.rotate(-1)
+            self._left = self._sources[0].weight
         return None

@@ -47,9 +47,9 @@ class StreamSettings(Table):
         default=1, ge=1, le=100, description="turns on the engine per round; requests have 1"
     )
     opacity: float = Field(
-        default=0.5, ge=0, le=1, description="how much the mask's colour covers the picture"
+        default=0.5, ge=0, le=1, description="how much the mask's colour covers the image"
     )
-    jpeg_quality: int = Field(default=80, ge=1, le=100, description="quality of overlay pictures")
+    jpeg_quality: int = Field(default=80, ge=1, le=100, description="quality of overlay images")
 
 
 class ServeSettings(Table):
@@ -91,10 +91,10 @@ class ServeSettings(Table):
         default=256 * MEBIBYTE, ge=1024, description="bodies of all requests held at one time"
     )
     image_pixels: int = Field(
-        default=64_000_000, ge=1024, description="largest picture, width x height"
+        default=64_000_000, ge=1024, description="largest image, width x height"
     )
     canary_seconds: float = Field(
-        default=30.0, gt=0, le=3600, description="pause between pictures with a known answer"
+        default=30.0, gt=0, le=3600, description="pause between images with a known answer"
     )
     drain_seconds: float = Field(
         default=2.0, ge=0, le=2.5, description="time that accepted work gets after SIGTERM"

@@ -16,16 +16,16 @@ from typing import Callable, Optional, Sequence, Set, Type, TypeVar, Union
 
 from runtime.errors import EngineFailed, Expired, Overloaded
 from runtime.inference.segmenter import Segmenter
-from runtime.serving.metrics.engine import WorkSource
+from runtime.serving.metrics.engine import RequestKind
 from runtime.serving.metrics.registry import Metrics
 from runtime.serving.request_queue import Request, RequestQueue
-from runtime.serving.round_robin import Lane, Turns
+from runtime.serving.round_robin import RoundRobin, WorkSource
 
 T = TypeVar("T")
 Work = Callable[[Segmenter], T]
 """Runs to completion on one slot's thread: decode, segment, encode all inside."""
 
-Feed = Lane[Work[None]]
+Feed = WorkSource[Work[None]]
 """A camera as the worker sees it: `take` gives the work of its newest frame, or None."""
 
 _Job = Union[Request, Work[None]]
@@ -54,7 +54,7 @@ class Worker:
         self._on_failure = on_failure
         self._changed = threading.Condition()
         self._requests = RequestQueue(queue_capacity)
-        self._turns: Turns[_Job] = Turns(self._requests)
+        self._turns: RoundRobin[_Job] = RoundRobin(self._requests)
         self._idle = len(segmenters)
         self._begun: Set[Request] = set()
         self._closing = False
@@ -101,7 +101,7 @@ class Worker:
             self._refuse_if_full("http")
 
     def submit(
-        self, work: Work[T], deadline: Optional[float] = None, source: WorkSource = "http"
+        self, work: Work[T], deadline: Optional[float] = None, source: RequestKind = "http"
     ) -> Future[T]:
         """Queues work; the future gives its value or its exception.
 
@@ -162,7 +162,7 @@ class Worker:
     def _is_idle(self) -> bool:
         return not len(self._requests) and self._idle == len(self._threads)
 
-    def _refuse_if_full(self, source: WorkSource) -> None:
+    def _refuse_if_full(self, source: RequestKind) -> None:
         if self._failure is not None:
             # A new one each time: raising the same exception again and again grows its traceback.
             raise EngineFailed(self._failure.problem, self._failure.cure)

@@ -70,7 +70,7 @@ class Capture:
             source: the name of its source.
 
         Raises:
-            InvalidInput: the camera sends something else than colour pictures.
+            InvalidInput: the camera sends something else than colour images.
         """
         decoded, pixels = self.video.retrieve()
         if not decoded:

@@ -23,7 +23,7 @@ PLUGIN_FOLDERS = (
     "usr/lib/aarch64-linux-gnu/gstreamer-1.0",
     "usr/lib/aarch64-linux-gnu/tegra/gstreamer-1.0",
 )
-# The tallest picture that counts as standard definition.
+# The tallest image that counts as standard definition.
 SD_HEIGHT = 576
 CAMERA_PLUGIN = "libgstnvarguscamerasrc.so"
 DECODER_PLUGINS = ("libgstnvvideo4linux2.so", "libgstnvvidconv.so")
@@ -93,7 +93,7 @@ def coding_of(height: int, jpeg: bool) -> YuvCoding:
     """What luma and chroma of a pipeline's frames mean.
 
     Args:
-        height: rows of the picture, pixels.
+        height: rows of the image, pixels.
         jpeg: whether the pipeline decodes JPEG, as that of a USB camera does.
     """
     # OpenCV keeps GStreamer's caps to itself. JPEG is full-range BT.601 by its file format, JFIF;

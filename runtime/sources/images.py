@@ -1,4 +1,4 @@
-"""A folder of pictures, or a single one, as a source that loses nothing."""
+"""A folder of images, or a single one, as a source that loses nothing."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from runtime.image.frame import Frame
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 
-def is_picture(path: Path) -> bool:
-    """Whether the file's name is that of a picture."""
+def is_image(path: Path) -> bool:
+    """Whether the file's name is that of an image."""
     return path.suffix.lower() in SUFFIXES
 
 
@@ -28,14 +28,14 @@ def in_counting_order(path: Path) -> List[Tuple[bool, Union[int, str]]]:
 
 
 class ImageFolder:
-    """The pictures of a folder in counting order; sizes may differ."""
+    """The images of a folder in counting order; sizes may differ."""
 
     live = False
     frame_rate: Optional[float] = None
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._pictures: List[Path] = []
+        self._images: List[Path] = []
         self._next = 0
         self._interrupted = False
 
@@ -47,10 +47,10 @@ class ImageFolder:
                 f"the folder {self._path} cannot be listed: {error.strerror}",
                 "Give this user the right to read it",
             ) from error
-        self._pictures = sorted(filter(is_picture, listed), key=in_counting_order)
-        if not self._pictures:
+        self._images = sorted(filter(is_image, listed), key=in_counting_order)
+        if not self._images:
             raise SourceFailed(
-                f"the folder {self._path} holds no pictures", f"Put files in it: {SUFFIXES}"
+                f"the folder {self._path} holds no images", f"Put files in it: {SUFFIXES}"
             )
         self._next = 0
         return self
@@ -61,22 +61,22 @@ class ImageFolder:
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:
-        self._pictures = []
+        self._images = []
 
     def read(self) -> Optional[Frame]:
-        """The next picture.
+        """The next image.
 
         Raises:
-            SourceFailed: its file is missing or is no picture.
+            SourceFailed: its file is missing or is no image.
         """
-        if self._interrupted or self._next >= len(self._pictures):
+        if self._interrupted or self._next >= len(self._images):
             return None
-        number, path = self._next, self._pictures[self._next]
+        number, path = self._next, self._images[self._next]
         pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if pixels is None:
             raise SourceFailed(
-                f"{path} cannot be read as a picture",
-                "Replace or remove it; leaving a picture out silently would falsify results",
+                f"{path} cannot be read as an image",
+                "Replace or remove it; leaving an image out silently would falsify results",
             )
         self._next += 1
         return Frame(pixels, number, time.time(), path.name)

@@ -22,7 +22,7 @@ def open_source(uri: str, on_stall: Callable[[], None] = _nobody_minds) -> Sourc
     """The source at an address; nothing is opened before its `with` block.
 
     Args:
-        uri: a video file, a picture or a folder of pictures, `/dev/videoN` or
+        uri: a video file, an image or a folder of images, `/dev/videoN` or
             `usb:/dev/v4l/by-id/NAME`, `rtsp://...`, `http://...` (MJPEG), `csi:N`, or
             `synthetic:WIDTHxHEIGHT@FPS`.
         on_stall: called by the reading thread when a frame of a live source is overdue; the source
@@ -40,10 +40,10 @@ def open_source(uri: str, on_stall: Callable[[], None] = _nobody_minds) -> Sourc
         from runtime.sources.live import LiveSource
 
         return LiveSource(uri, on_stall)
-    from runtime.sources.images import ImageFolder, is_picture
+    from runtime.sources.images import ImageFolder, is_image
 
     path = Path(address.target)
-    if path.is_dir() or is_picture(path):
+    if path.is_dir() or is_image(path):
         return ImageFolder(path)
     from runtime.sources.video import VideoFile
 

@@ -26,7 +26,7 @@ from runtime.image.frame import Frame, PixelFormat, shape_of
 from runtime.image.yuv import Matrix, YuvCoding
 
 SLOTS = 3
-# An 8K picture. The file is sparse: memory is spent on the pages that frames touch, no more.
+# An 8K image. The file is sparse: memory is spent on the pages that frames touch, no more.
 SLOT_BYTES = 7680 * 4320 * 3
 LARGEST_MESSAGE = 16384
 

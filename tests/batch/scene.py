@@ -1,4 +1,4 @@
-"""A small engine, and pictures whose masks are known: bright from a column on, dark before it."""
+"""A small engine, and images whose masks are known: bright from a column on, dark before it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Optional
 import cv2
 import numpy as np
 
-from runtime.batch.options import OfflineOptions, Progress, Report, silent
+from runtime.batch.options import BatchOptions, Progress, Report, silent
 from runtime.batch.run import segment_path
 from runtime.image.label_png import ids_from_png
 from runtime.inference.backends.fake import FakeEngine
@@ -20,15 +20,15 @@ SHAPE = (HEIGHT, WIDTH)
 BRIGHT_BGR, DARK_BGR = (0, 255, 255), (64, 0, 0)
 
 
-def picture(bright_from: int) -> np.ndarray:
+def image(bright_from: int) -> np.ndarray:
     pixels = np.full((*SHAPE, 3), DARK_BGR, np.uint8)
     pixels[:, bright_from:] = BRIGHT_BGR
     return pixels
 
 
-def write_picture(path: Path, bright_from: int = 32) -> Path:
+def write_image(path: Path, bright_from: int = 32) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), picture(bright_from))
+    assert cv2.imwrite(str(path), image(bright_from))
     return path
 
 
@@ -48,5 +48,5 @@ def segment(
     manifest = small_manifest()
     with FakeEngine(manifest, slots=2, fail_after=fail_after) as engine:
         segmenters = [Segmenter(manifest, slot) for slot in engine.slots]
-        chosen = OfflineOptions(**options)
+        chosen = BatchOptions(**options)
         return segment_path(source, output, segmenters, fake_build(), chosen, progress)

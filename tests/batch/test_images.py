@@ -12,8 +12,8 @@ from runtime.batch.output_folder import RECORD_NAME
 from runtime.batch.run import segment_path
 from runtime.errors import EngineFailed, InvalidInput, OutputFailed
 from runtime.image.mask_formats import EncodeOptions
-from runtime.inference.engine import Wanted
-from tests.batch.scene import SHAPE, bright_share, picture, segment, write_picture
+from runtime.inference.engine import SegmentOptions
+from tests.batch.scene import SHAPE, bright_share, image, segment, write_image
 from tests.engines import fake_build
 from tests.inference.drawing_pipeline import drawing_lane, drawing_segmenter, drawn_by_the_lane
 
@@ -22,17 +22,17 @@ def names(folder: Path) -> List[str]:
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
 
 
-class TestOnePicture:
+class TestOneImage:
     def test_it_becomes_a_label_map_and_an_overlay(self, tmp_path: Path) -> None:
-        source = write_picture(tmp_path / "street.jpg", bright_from=48)
+        source = write_image(tmp_path / "street.jpg", bright_from=48)
         report = segment(source, tmp_path / "out")
         assert (report.done, report.skipped, report.failures) == (1, 0, [])
         assert names(tmp_path / "out") == [RECORD_NAME, "street.overlay.jpg", "street.png"]
         assert bright_share(tmp_path / "out" / "street.png") == pytest.approx(0.25, abs=0.05)
 
-    def test_masks_have_the_size_of_the_picture(self, tmp_path: Path) -> None:
+    def test_masks_have_the_size_of_the_image(self, tmp_path: Path) -> None:
         source = tmp_path / "large.png"
-        cv2.imwrite(str(source), cv2.resize(picture(32), (200, 100)))
+        cv2.imwrite(str(source), cv2.resize(image(32), (200, 100)))
         segment(source, tmp_path / "out")
         for name in ("large.png", "large.overlay.jpg"):
             mask = cv2.imread(str(tmp_path / "out" / name))
@@ -49,18 +49,18 @@ class TestOnePicture:
         assert (abs(overlay.astype(int) - 90).max() < 3) == (opacity == 0)
 
     def test_it_may_lie_in_the_output_folder_if_nothing_is_replaced(self, tmp_path: Path) -> None:
-        segment(write_picture(tmp_path / "street.jpg"), tmp_path)
+        segment(write_image(tmp_path / "street.jpg"), tmp_path)
         assert (tmp_path / "street.png").exists()
 
     def test_it_is_never_replaced_by_its_own_mask(self, tmp_path: Path) -> None:
-        source = write_picture(tmp_path / "street.png")
+        source = write_image(tmp_path / "street.png")
         before = source.read_bytes()
         with pytest.raises(InvalidInput, match=r"street\.png would"):
             segment(source, tmp_path)
         assert source.read_bytes() == before
 
     def test_a_bad_one_is_an_incomplete_run(self, tmp_path: Path) -> None:
-        (tmp_path / "bad.jpg").write_bytes(b"no picture")
+        (tmp_path / "bad.jpg").write_bytes(b"no image")
         with pytest.raises(Incomplete, match=r"(?s)1 could not .*bad\.jpg: .*no JPEG, PNG or WebP"):
             segment(tmp_path / "bad.jpg", tmp_path / "out").require_complete()
 
@@ -73,24 +73,24 @@ class TestOnePicture:
     @pytest.mark.parametrize("shape", [SHAPE, (100, 200)])
     def test_a_device_brings_back_masks_alone(self, tmp_path: Path, shape: Tuple[int, int]) -> None:
         source, lane = tmp_path / "street.png", drawing_lane()
-        cv2.imwrite(str(source), cv2.resize(picture(32), shape[::-1]))
+        cv2.imwrite(str(source), cv2.resize(image(32), shape[::-1]))
         segment_path(source, tmp_path / "out", [drawing_segmenter(lane)], fake_build())
-        assert lane.asked == [Wanted("frame")]
+        assert lane.asked == [SegmentOptions("frame")]
         overlay = (tmp_path / "out" / "street.overlay.jpg").read_bytes()
         assert not drawn_by_the_lane(overlay)
 
 
 @pytest.fixture
 def drive(tmp_path: Path) -> Path:
-    """Six pictures in two folders; the bright share of each tells which one it is."""
+    """Six images in two folders; the bright share of each tells which one it is."""
     for number in range(6):
         camera = "left" if number < 3 else "right"
-        write_picture(tmp_path / "drive" / camera / f"{number}.png", bright_from=8 * number)
+        write_image(tmp_path / "drive" / camera / f"{number}.png", bright_from=8 * number)
     return tmp_path / "drive"
 
 
 class TestFolder:
-    def test_masks_lie_as_their_pictures_do(self, tmp_path: Path, drive: Path) -> None:
+    def test_masks_lie_as_their_images_do(self, tmp_path: Path, drive: Path) -> None:
         report = segment(drive, tmp_path / "out")
         report.require_complete()
         assert report.done == 6
@@ -99,7 +99,7 @@ class TestFolder:
             mask = tmp_path / "out" / camera / f"{number}.png"
             assert bright_share(mask) == pytest.approx(1 - number / 8, abs=0.05)
 
-    def test_a_bad_picture_is_named_and_the_rest_goes_on(self, tmp_path: Path, drive: Path) -> None:
+    def test_a_bad_image_is_named_and_the_rest_goes_on(self, tmp_path: Path, drive: Path) -> None:
         bad = drive / "left" / "1.png"
         bad.write_bytes(bad.read_bytes()[:-20])
         report = segment(drive, tmp_path / "out")
@@ -107,7 +107,7 @@ class TestFolder:
         with pytest.raises(Incomplete, match=r"left/1\.png: the PNG of 64 x 32 pixels is trunc"):
             report.require_complete()
 
-    def test_finished_pictures_are_left_out(self, tmp_path: Path, drive: Path) -> None:
+    def test_finished_images_are_left_out(self, tmp_path: Path, drive: Path) -> None:
         segment(drive, tmp_path / "out")
         (tmp_path / "out" / "left" / "2.overlay.jpg").unlink()
         report = segment(drive, tmp_path / "out", fail_after=1)
@@ -143,18 +143,18 @@ class TestFolder:
         with pytest.raises(InvalidInput, match="--overwrite"):
             segment(drive, tmp_path / "out", encode=EncodeOptions(opacity=0.9))
 
-    def test_results_inside_the_folder_are_not_pictures_of_it(self, drive: Path) -> None:
+    def test_results_inside_the_folder_are_not_images_of_it(self, drive: Path) -> None:
         for _ in range(2):
             report = segment(drive, drive / "masks")
             assert report.done + report.skipped == 6
 
-    def test_results_among_the_pictures_are_refused(self, drive: Path) -> None:
+    def test_results_among_the_images_are_refused(self, drive: Path) -> None:
         with pytest.raises(InvalidInput, match="replace or join"):
             segment(drive, drive)
 
-    def test_two_pictures_that_would_share_a_mask_are_told(self, tmp_path: Path) -> None:
+    def test_two_images_that_would_share_a_mask_are_told(self, tmp_path: Path) -> None:
         for name in ("a.jpg", "a.png", "b.jpg"):
-            write_picture(tmp_path / "photos" / name)
+            write_image(tmp_path / "photos" / name)
         report = segment(tmp_path / "photos", tmp_path / "out")
         assert report.done == 2
         (failure,) = report.failures
@@ -166,7 +166,7 @@ class TestFolder:
         assert told == [(f"{number}.png", number + 1, 6) for number in range(6)]
 
     def test_an_empty_folder_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(InvalidInput, match="holds no pictures"):
+        with pytest.raises(InvalidInput, match="holds no images"):
             segment(tmp_path, tmp_path / "out")
 
 
@@ -177,7 +177,7 @@ def test_what_does_not_exist_is_named(tmp_path: Path) -> None:
 
 def test_a_folder_without_room_ends_the_run(tmp_path: Path) -> None:
     """A file stands where a folder of masks belongs, which no right to write could mend."""
-    write_picture(tmp_path / "drive" / "left" / "1.png")
+    write_image(tmp_path / "drive" / "left" / "1.png")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "left").touch()
     with pytest.raises(OutputFailed, match=r"left/1\.png"):

@@ -12,7 +12,7 @@ from runtime.cli.main import FAILED, NOT_AS_ASKED, main
 from runtime.image.label_png import ids_from_png
 from runtime.repository.engine_folder import sha256_of
 from runtime.repository.manifest import MANIFEST_NAME, manifest_text
-from tests.batch.scene import write_picture
+from tests.batch.scene import write_image
 from tests.contracts.engine import striped_manifest
 from tests.engines import fake_build
 from tests.inference.backends.networks import write_onnx
@@ -35,17 +35,17 @@ def engine(tmp_path: Path) -> str:
     return str(tmp_path)
 
 
-def test_a_folder_of_pictures_is_segmented_and_a_bad_one_makes_it_fail(
+def test_a_folder_of_images_is_segmented_and_a_bad_one_makes_it_fail(
     tmp_path: Path, engine: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in range(3):
-        write_picture(tmp_path / "drive" / f"{number}.jpg", bright_from=20 * number)
-    (tmp_path / "drive" / "bad.jpg").write_bytes(b"no picture")
+        write_image(tmp_path / "drive" / f"{number}.jpg", bright_from=20 * number)
+    (tmp_path / "drive" / "bad.jpg").write_bytes(b"no image")
     command = ["segment", str(tmp_path / "drive"), "-o", str(tmp_path / "out"), "--engine", engine]
     assert main(command) == FAILED
     told = capsys.readouterr()
     assert told.out == "3 segmented, 0 finished earlier\n"
-    assert "bad.jpg: the 10 bytes are no JPEG, PNG or WebP" in told.err
+    assert "bad.jpg: the 8 bytes are no JPEG, PNG or WebP" in told.err
     mask = ids_from_png((tmp_path / "out" / "1.png").read_bytes())
     assert mask.shape == (32, 64)
     (tmp_path / "drive" / "bad.jpg").unlink()
@@ -64,7 +64,7 @@ def test_what_cannot_be_done_as_asked_says_why(
     wrong: List[str],
     reason: str,
 ) -> None:
-    source = str(write_picture(tmp_path / "a.jpg"))
+    source = str(write_image(tmp_path / "a.jpg"))
     command = ["segment", source, "-o", str(tmp_path / "out"), "--engine", engine, *wrong]
     assert main(command) == NOT_AS_ASKED
     assert reason in capsys.readouterr().err

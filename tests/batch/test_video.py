@@ -13,7 +13,7 @@ from runtime.batch.video_writer import VideoWriter
 from runtime.errors import EngineFailed, SourceFailed
 from runtime.image.mask_formats import EncodeOptions
 from runtime.sources.open_source import open_source
-from tests.batch.scene import SHAPE, bright_share, picture, segment
+from tests.batch.scene import SHAPE, bright_share, image, segment
 
 FRAMES = 15
 COLOURS_ALONE = EncodeOptions(opacity=1.0)
@@ -33,7 +33,7 @@ def bright_from(number: int) -> int:
 def write_clip(path: Path, frames: int) -> Path:
     with VideoWriter(path, SHAPE, 12.5, ffmpeg=None) as video:
         for number in range(frames):
-            video.write(picture(bright_from(number)))
+            video.write(image(bright_from(number)))
     return path
 
 
@@ -128,7 +128,7 @@ def test_a_truncated_video_is_told_of(tmp_path: Path) -> None:
     source = tmp_path / "clip.avi"
     video = cv2.VideoWriter(str(source), cv2.VideoWriter.fourcc(*"MJPG"), 10, SHAPE[::-1])
     for number in range(60):
-        video.write(picture(number))
+        video.write(image(number))
     video.release()
     source.write_bytes(source.read_bytes()[: source.stat().st_size * 2 // 3])
     report = segment(source, tmp_path / "out")

@@ -19,7 +19,7 @@ def encoder(request: pytest.FixtureRequest) -> Optional[str]:
 
 
 def numbered(count: int, size: Tuple[int, int] = (48, 64)) -> List[np.ndarray]:
-    """Grey pictures whose brightness is 10 times their number, with one blue side."""
+    """Grey images whose brightness is 10 times their number, with one blue side."""
     frames = [np.full((*size, 3), 10 * number, np.uint8) for number in range(count)]
     for frame in frames:
         frame[:, size[1] // 2 :] = (200, 40, 40)

@@ -39,34 +39,34 @@ def randomised(architecture: Architecture, seed: int = 3) -> SwiftNet:
 
 
 def stretched(height: int, width: int) -> InputSpec:
-    """Preprocessing for pictures of any size."""
+    """Preprocessing for images of any size."""
     return InputSpec(
         height=height, width=width, mean=(110, 115, 120), std=(60, 61, 62), geometry="stretch"
     )
 
 
-def textured_pictures(folder: Path, count: int, size: Tuple[int, int] = (64, 96)) -> List[Path]:
+def textured_images(folder: Path, count: int, size: Tuple[int, int] = (64, 96)) -> List[Path]:
     """PNG files with edges and gradients at several scales, all different."""
     folder.mkdir(parents=True, exist_ok=True)
     paths: List[Path] = []
     for number in range(count):
         random = np.random.default_rng(number)
-        picture = np.zeros((*size, 3))
+        image = np.zeros((*size, 3))
         for cells in (4, 8, 16):
             coarse = random.uniform(0, 255, (size[0] // cells, size[1] // cells, 3))
-            picture += np.kron(coarse, np.ones((cells, cells, 1))) / 3
-        path = folder / f"picture-{number}.png"
-        Image.fromarray(picture.astype(np.uint8)).save(path)
+            image += np.kron(coarse, np.ones((cells, cells, 1))) / 3
+        path = folder / f"image-{number}.png"
+        Image.fromarray(image.astype(np.uint8)).save(path)
         paths.append(path)
     return paths
 
 
 def textured_dataset(folder: Path) -> Path:
-    """A dataset of five classes of brightness: three pictures to train on, two to validate on."""
+    """A dataset of five classes of brightness: three images to train on, two to validate on."""
     for split, count in (("train", 3), ("val", 2)):
-        pictures = textured_pictures(folder / split / "images", count)
+        images = textured_images(folder / split / "images", count)
         (folder / split / "labels").mkdir()
-        for path in pictures:
+        for path in images:
             labels = np.asarray(Image.open(path))[..., 0] // 52
             Image.fromarray(labels).save(folder / split / "labels" / path.name)
     described = {

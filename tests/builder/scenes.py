@@ -15,7 +15,7 @@ IGNORE_ID = 255
 
 
 def scene(number: int, height: int = 64, width: int = 64) -> Tuple[np.ndarray, np.ndarray]:
-    """A noisy RGB picture and its labels, both following from the number."""
+    """A noisy RGB image and its labels, both following from the number."""
     rng = np.random.default_rng(number)
     labels = np.zeros((height, width), np.uint8)
     labels[int(rng.integers(height // 4, height // 2)) :] = 1

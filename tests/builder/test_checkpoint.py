@@ -18,12 +18,12 @@ from runtime.builder.swiftnet import SwiftNet
 from runtime.errors import BuildFailed, InvalidConfig, InvalidInput
 from tests.builder.networks import narrow, randomised
 
-PICTURE = torch.rand(1, 3, 64, 64)
+IMAGE = torch.rand(1, 3, 64, 64)
 
 
 @torch.no_grad()
 def same_answer(one: SwiftNet, other: SwiftNet) -> bool:
-    return torch.equal(one.eval()(PICTURE), other.eval()(PICTURE))
+    return torch.equal(one.eval()(IMAGE), other.eval()(IMAGE))
 
 
 def imagenet_state(network: SwiftNet) -> Dict[str, Tensor]:
@@ -142,8 +142,8 @@ class TestImageNetEncoder:
         classifier = randomised(narrow(encoder, variant="single"))
         network = SwiftNet(narrow(encoder)).eval()
         load_imagenet_encoder(network, imagenet_state(classifier))
-        at_levels = [network.backbone.taps(PICTURE, level) for level in range(3)]
-        single = classifier.backbone.taps(PICTURE, level=0)
+        at_levels = [network.backbone.taps(IMAGE, level) for level in range(3)]
+        single = classifier.backbone.taps(IMAGE, level=0)
         for taps in at_levels:
             for tap, expected in zip(taps, single):
                 # The single-scale ResNet rectifies its taps, the pyramid does not.

@@ -18,7 +18,7 @@ from tests.builder.tiny_training import SPEC, network, settings
 
 
 def without_batch_statistics(model: nn.Module) -> None:
-    """Norms over each picture alone, which does not depend on who else is in the batch."""
+    """Norms over each image alone, which does not depend on who else is in the batch."""
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.BatchNorm2d):
@@ -29,9 +29,9 @@ def gradients(dataset: Path, folder: Path, place: Place) -> None:
     """Takes one step and saves the gradients it was taken with, one file per process."""
     model = network()
     without_batch_statistics(model)
-    pictures = open_dataset(dataset).of_splits("train")
-    plan = settings(epochs=1, batch=len(pictures), ema=0.0)
-    training = Training(plan, model, pictures, SPEC, RunOptions(), place)
+    images = open_dataset(dataset).of_splits("train")
+    plan = settings(epochs=1, batch=len(images), ema=0.0)
+    training = Training(plan, model, images, SPEC, RunOptions(), place)
 
     def keep(step: Step) -> None:
         found = {name: p.grad for name, p in step.model.named_parameters() if p.grad is not None}

@@ -14,7 +14,7 @@ pytest.importorskip("torch")
 
 from runtime.builder.commands import build_engine as build_engine_command
 from runtime.builder.commands import plan_command
-from runtime.builder.engine.resolve import BuildRequest
+from runtime.builder.engine.resolve import BuildEngineOptions
 from runtime.builder.quantization.histogram import RULES
 
 
@@ -41,7 +41,7 @@ def test_flags_about_plans_reach_the_chain(asked: List[Any]) -> None:
     batch = ("--batch", "1", "2", "4")
     run("net.pt", "--tensorrt", "--workspace", "512", *batch, "--require-int8", "--level", "5")
     (request,) = asked
-    assert isinstance(request, BuildRequest)
+    assert isinstance(request, BuildEngineOptions)
     assert request.plans == {
         "workspace_mib": 512,
         "batch": [1, 2, 4],

@@ -26,8 +26,8 @@ def striped_manifest() -> EngineManifest:
     )
 
 
-def picture(seed: int) -> np.ndarray:
-    """A picture of the model's size that no two seeds share."""
+def image(seed: int) -> np.ndarray:
+    """An image of the model's size that no two seeds share."""
     return np.random.default_rng(seed).integers(0, 256, (32, 64, 3), dtype=np.uint8)
 
 
@@ -44,13 +44,13 @@ class EngineContract:
     """How far logits may be from `expected`, as a share of the largest."""
 
     def expected(self, pixels: np.ndarray) -> np.ndarray:
-        """(4, 8, 3) float32 logits of a (32, 64, 3) uint8 BGR picture, by other means."""
+        """(4, 8, 3) float32 logits of a (32, 64, 3) uint8 BGR image, by other means."""
         raise AssertionError("a subclass says what its engine computes")
 
     def test_it_computes_what_it_should(self, engine: Engine) -> None:
         with engine:
-            logits = computed(engine.slots[0], picture(1))
-        expected = self.expected(picture(1))
+            logits = computed(engine.slots[0], image(1))
+        expected = self.expected(image(1))
         assert np.abs(logits - expected).max() <= self.tolerance * np.abs(expected).max()
 
     def test_every_slot_has_the_buffers_that_the_engine_announces(self, engine: Engine) -> None:
@@ -65,26 +65,26 @@ class EngineContract:
         with engine:
             slot = engine.slots[0]
             given, taken = slot.input, slot.output
-            first = computed(slot, picture(1))
-            second = computed(slot, picture(2))
+            first = computed(slot, image(1))
+            second = computed(slot, image(2))
             assert slot.input is given
             assert slot.output is taken
-            assert (given == picture(2)).all()
+            assert (given == image(2)).all()
             assert (taken == second).all()
             assert (first != second).any()
 
-    def test_the_same_picture_gives_the_same_logits(self, engine: Engine) -> None:
+    def test_the_same_image_gives_the_same_logits(self, engine: Engine) -> None:
         with engine:
             slot = engine.slots[-1]
-            assert (computed(slot, picture(1)) == computed(slot, picture(1))).all()
+            assert (computed(slot, image(1)) == computed(slot, image(1))).all()
 
     def test_slots_run_side_by_side_without_mixing_frames(self, engine: Engine) -> None:
         with engine:
-            alone = [computed(engine.slots[0], picture(seed)) for seed in range(len(engine.slots))]
+            alone = [computed(engine.slots[0], image(seed)) for seed in range(len(engine.slots))]
 
             def many(nth: int) -> bool:
                 slot = engine.slots[nth]
-                return all((computed(slot, picture(nth)) == alone[nth]).all() for _ in range(20))
+                return all((computed(slot, image(nth)) == alone[nth]).all() for _ in range(20))
 
             with ThreadPoolExecutor(len(engine.slots)) as threads:
                 assert all(threads.map(many, range(len(engine.slots))))
@@ -103,6 +103,6 @@ class EngineContract:
 
     def test_it_can_be_opened_again(self, engine: Engine) -> None:
         with engine:
-            first = computed(engine.slots[0], picture(1))
+            first = computed(engine.slots[0], image(1))
         with engine:
-            assert (computed(engine.slots[0], picture(1)) == first).all()
+            assert (computed(engine.slots[0], image(1)) == first).all()

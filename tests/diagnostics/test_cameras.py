@@ -112,10 +112,10 @@ def test_no_camera_is_no_fault(tmp_path: Path) -> None:
 
 
 def test_sources_are_tried_by_reading_a_frame(tmp_path: Path) -> None:
-    picture = tmp_path / "street.png"
-    assert cv2.imwrite(str(picture), np.zeros((20, 30, 3), np.uint8))
+    image = tmp_path / "street.png"
+    assert cv2.imwrite(str(image), np.zeros((20, 30, 3), np.uint8))
     missing = f"{tmp_path}/missing.mp4"
-    found = findings(addresses, Surroundings(sources=(str(picture), missing)))
+    found = findings(addresses, Surroundings(sources=(str(image), missing)))
     assert [finding.verdict for finding in found] == ["ok", "problem"]
     assert "frames of 30 x 20" in found[0].says
 

@@ -69,7 +69,7 @@ def test_the_least_memory_is_weights_and_one_frame(tmp_path: Path) -> None:
         assert only(memory, Surroundings(LAPTOP, tmp_path, engine=folder)).verdict == verdict
 
 
-# ---- the known picture --------------------------------------------------------------------------
+# ---- the known image --------------------------------------------------------------------------
 
 FAKE = Machine({"fake": "1"})
 
@@ -86,7 +86,7 @@ def test_another_answer_than_the_known_one_is_a_problem(tmp_path: Path) -> None:
     assert (found.verdict, found.says) == ("problem", "0.00% of its pixels are as they should be")
 
 
-def test_an_engine_without_a_known_picture_is_warned_of(tmp_path: Path) -> None:
+def test_an_engine_without_a_known_image_is_warned_of(tmp_path: Path) -> None:
     folder = EngineFolder(engine_folder(tmp_path / "engine"))
     manifest = folder.manifest.model_copy(update={"canary": None})
     folder.write("manifest.json", manifest_text(manifest).encode())

@@ -48,7 +48,7 @@ def test_nothing_is_wider_than_a_terminal_or_cut_off(lines: List[str]) -> None:
         "#804080 road",
         "canary.png verified",
         "made for Xavier (8 SMs), compute capability 7.2",
-        "calibrated on 120 pictures of drive, rule mse",
+        "calibrated on 120 images of drive, rule mse",
         "keep float decoder",
         "* measured on the portable build",
     ],

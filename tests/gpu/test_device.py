@@ -19,8 +19,8 @@ from runtime.cuda.errors import WrongThread
 from runtime.device.machine import this_machine
 from runtime.image.frame import Frame
 from runtime.inference.backends.tensorrt.engine import TensorRtEngine
-from runtime.inference.backends.tensorrt.pipeline import DeviceLane
-from runtime.inference.engine import Wanted
+from runtime.inference.backends.tensorrt.pipeline import TensorRtPipeline
+from runtime.inference.engine import SegmentOptions
 from runtime.inference.postprocess.cpu import resize_labels
 from runtime.inference.postprocess.reference import labels_from_logits
 from runtime.repository.engine_folder import EngineFolder
@@ -77,8 +77,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> TensorRtEngine:
 def frames(engine: Any, count: int) -> Iterator[Frame]:
     height, width = engine.input.shape[:2]
     random = np.random.default_rng(0)
-    pictures = random.integers(0, 256, (8, height // 8, width // 8, 3), dtype=np.uint8)
-    large = pictures.repeat(8, axis=1).repeat(8, axis=2)
+    images = random.integers(0, 256, (8, height // 8, width // 8, 3), dtype=np.uint8)
+    large = images.repeat(8, axis=1).repeat(8, axis=2)
     for number in range(count):
         yield Frame(large[number % 8], number, 0.0, "gpu test")
 
@@ -90,18 +90,18 @@ def test_a_lane_labels_as_the_slot_s_logits_and_the_reference_do(engine: TensorR
         engine.slots[0].run()
         expected = labels_from_logits(engine.slots[0].output, frame.pixels.shape[:2])
         for lane in engine.lanes:
-            found = lane.label(frame, Wanted("frame")).labels
+            found = lane.label(frame, SegmentOptions("frame")).labels
             np.testing.assert_array_equal(found, resize_labels(expected, *found.shape))
 
 
 def test_ten_thousand_frames_take_no_more_memory_than_a_hundred(engine: TensorRtEngine) -> None:
     with engine:
         lane = engine.lanes[0]
-        assert isinstance(lane, DeviceLane)
+        assert isinstance(lane, TensorRtPipeline)
         device = lane._way.device
         before = after = (0, 0)
         for frame in frames(engine, FRAMES):
-            lane.label(frame, Wanted("model"))
+            lane.label(frame, SegmentOptions("model"))
             if frame.number == 100:
                 before = _free(lane, device), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         after = _free(lane, device), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -109,7 +109,7 @@ def test_ten_thousand_frames_take_no_more_memory_than_a_hundred(engine: TensorRt
     assert after[1] - before[1] <= GROWTH_KIB
 
 
-def _free(lane: DeviceLane, device: CudaDevice) -> int:
+def _free(lane: TensorRtPipeline, device: CudaDevice) -> int:
     return lane._way.thread.call(lambda: device.free_memory)
 
 

@@ -1,4 +1,4 @@
-"""Pictures in NV12 for tests, by OpenCV's own conversion: limited BT.601."""
+"""Images in NV12 for tests, by OpenCV's own conversion: limited BT.601."""
 
 from __future__ import annotations
 

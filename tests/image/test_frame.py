@@ -14,7 +14,7 @@ def test_a_frame_knows_its_size() -> None:
     assert (frame.height, frame.width) == (3, 5)
 
 
-def test_a_frame_in_nv12_knows_the_size_of_its_picture() -> None:
+def test_a_frame_in_nv12_knows_the_size_of_its_image() -> None:
     frame = Frame(np.zeros((9, 4), np.uint8), 0, 0.0, "gate", format="nv12")
     assert (frame.height, frame.width) == (6, 4)
     assert shape_of("nv12", 6, 4) == frame.pixels.shape
@@ -31,7 +31,7 @@ def test_a_frame_in_nv12_knows_the_size_of_its_picture() -> None:
     ],
     ids=["grey", "transparent", "float", "empty", "batch"],
 )
-def test_only_pictures_become_frames(pixels: np.ndarray) -> None:
+def test_only_images_become_frames(pixels: np.ndarray) -> None:
     with pytest.raises(InvalidInput, match="frame 7 of 'gate'"):
         Frame(pixels, number=7, captured_at=0.0, source="gate")
 
@@ -48,6 +48,6 @@ def test_only_pictures_become_frames(pixels: np.ndarray) -> None:
     ],
     ids=["colours", "odd height", "odd width", "empty", "signed", "gaps"],
 )
-def test_only_whole_pictures_become_frames_in_nv12(pixels: Any, cure: str) -> None:
+def test_only_whole_images_become_frames_in_nv12(pixels: Any, cure: str) -> None:
     with pytest.raises(InvalidInput, match=cure):
         Frame(pixels, number=7, captured_at=0.0, source="gate", format="nv12")

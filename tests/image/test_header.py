@@ -8,13 +8,13 @@ import pytest
 from PIL import Image
 
 from runtime.errors import InvalidInput, UnsupportedFormat
-from runtime.image.header import MAX_JPEG_SCANS, MAX_JPEG_SEGMENTS, PictureHeader, read_header
+from runtime.image.header import MAX_JPEG_SCANS, MAX_JPEG_SEGMENTS, ImageHeader, read_header
 
 WIDTH, HEIGHT = 53, 37
 
 
 def encoded(kind: str, **options: Any) -> bytes:
-    """A noisy picture of WIDTH x HEIGHT, written by Pillow."""
+    """A noisy image of WIDTH x HEIGHT, written by Pillow."""
     noise = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(noise).save(buffer, kind, **options)
@@ -44,7 +44,7 @@ def thumbnail_in_exif() -> bytes:
 )
 class TestSoundFiles:
     def test_the_size_is_read_and_the_end_found(self, kind: str, data: bytes) -> None:
-        assert read_header(data) == PictureHeader(kind, WIDTH, HEIGHT, complete=True)  # type: ignore[arg-type]
+        assert read_header(data) == ImageHeader(kind, WIDTH, HEIGHT, complete=True)  # type: ignore[arg-type]
 
     def test_bytes_after_the_end_do_no_harm(self, kind: str, data: bytes) -> None:
         assert read_header(data + b"\0" * 100).complete, kind
@@ -52,7 +52,7 @@ class TestSoundFiles:
     def test_every_truncation_is_noticed(self, kind: str, data: bytes) -> None:
         for length in range(12, len(data), 7):
             assert header_or_fault(data[:length]) in (
-                PictureHeader(kind, WIDTH, HEIGHT, complete=False),  # type: ignore[arg-type]
+                ImageHeader(kind, WIDTH, HEIGHT, complete=False),  # type: ignore[arg-type]
                 InvalidInput,
             )
 
@@ -65,7 +65,7 @@ class TestSoundFiles:
             assert header_or_fault(bytes(damaged)), kind
 
 
-def header_or_fault(data: bytes) -> Union[PictureHeader, Type[InvalidInput]]:
+def header_or_fault(data: bytes) -> Union[ImageHeader, Type[InvalidInput]]:
     try:
         return read_header(data)
     except InvalidInput:

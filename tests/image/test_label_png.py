@@ -78,14 +78,14 @@ def test_every_truncation_is_noticed() -> None:
             ids_from_png(data[:length])
 
 
-def test_pictures_of_other_kinds_are_refused() -> None:
+def test_images_of_other_kinds_are_refused() -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (4, 4)).save(buffer, "PNG")
     with pytest.raises(InvalidInput, match="palette index"):
         ids_from_png(buffer.getvalue())
 
 
-def test_without_isal_the_same_picture_is_written() -> None:
+def test_without_isal_the_same_image_is_written() -> None:
     """isal has no wheel for some processors."""
     code = (
         "import sys; sys.modules['isal'] = None\n"

@@ -13,7 +13,7 @@ from runtime.image.frame import Frame
 from runtime.image.label_map import Classes, LabelMap
 from runtime.image.mask_formats import FORMATS, EncodeOptions, format_for
 from runtime.image.yuv import YuvCoding
-from runtime.inference.engine import MaskSize, Wanted
+from runtime.inference.engine import MaskSize, SegmentOptions
 from tests.engines import HEIGHT, WIDTH
 from tests.image.nv12 import nv12_from
 from tests.inference.drawing_pipeline import drawing_lane, drawing_segmenter, drawn_by_the_lane
@@ -27,14 +27,14 @@ class Answer:
     """A segmentation as the encoders see it."""
 
     labels: LabelMap
-    picture: np.ndarray
+    image: np.ndarray
     frame: Frame
 
     def drawn(self, opacity: float) -> Optional[np.ndarray]:
         return None
 
 
-def picture(height: int, width: int) -> np.ndarray:
+def image(height: int, width: int) -> np.ndarray:
     return np.full((height, width, 3), 90, np.uint8)
 
 
@@ -49,15 +49,15 @@ def answer(mask: LabelMap, model: np.ndarray, frame: np.ndarray) -> Answer:
 
 class TestFormats:
     @pytest.mark.parametrize("size", [(24, 40), (12, 20)])
-    def test_the_overlay_is_drawn_on_the_picture_of_the_masks_size(self, size: Any) -> None:
-        shown = answer(checkerboard(*size), picture(12, 20), picture(24, 40))
+    def test_the_overlay_is_drawn_on_the_image_of_the_masks_size(self, size: Any) -> None:
+        shown = answer(checkerboard(*size), image(12, 20), image(24, 40))
         overlay = decode_image(FORMATS["overlay"].encode(shown, EncodeOptions()), LIMITS)
         assert overlay.shape[:2] == size
 
     def test_the_overlay_of_a_frame_in_nv12_shows_its_colours(self) -> None:
         orange = np.full((24, 40, 3), (30, 120, 220), np.uint8)
         frame = Frame(nv12_from(orange), 0, 0.0, "camera", "nv12", YuvCoding("bt601"))
-        shown = Answer(checkerboard(24, 40), picture(12, 20), frame)
+        shown = Answer(checkerboard(24, 40), image(12, 20), frame)
         clear = FORMATS["overlay"].encode(shown, EncodeOptions(opacity=0, quality=100))
         np.testing.assert_allclose(decode_image(clear, LIMITS), orange, rtol=0, atol=4)
 
@@ -68,21 +68,21 @@ class TestFormats:
     def test_a_device_s_overlay_is_taken_if_it_has_the_opacity_and_the_mask_s_size(
         self, size: MaskSize, opacity: float, drawn: bool
     ) -> None:
-        frame = Frame(picture(2 * HEIGHT, 2 * WIDTH), 0, 0.0, "request")
+        frame = Frame(image(2 * HEIGHT, 2 * WIDTH), 0, 0.0, "request")
         shown = drawing_segmenter(drawing_lane()).segment(
-            frame, Wanted(size, picture=True, overlay=0.3)
+            frame, SegmentOptions(size, image=True, overlay=0.3)
         )
         overlay = FORMATS["overlay"].encode(shown, EncodeOptions(opacity=opacity))
         assert drawn_by_the_lane(overlay) == drawn
 
     def test_raw_is_one_byte_per_pixel_in_rows(self) -> None:
         mask = checkerboard(5, 4)
-        raw = FORMATS["raw"].encode(answer(mask, picture(5, 4), picture(5, 4)), EncodeOptions())
+        raw = FORMATS["raw"].encode(answer(mask, image(5, 4), image(5, 4)), EncodeOptions())
         assert np.array_equal(np.frombuffer(raw, np.uint8).reshape(5, 4), mask.labels)
 
     @pytest.mark.parametrize("name", ["json", "rle", "polygons"])
     def test_documents_tell_the_sizes_and_the_classes(self, name: str) -> None:
-        shown = answer(checkerboard(12, 20), picture(12, 20), picture(24, 40))
+        shown = answer(checkerboard(12, 20), image(12, 20), image(24, 40))
         document = json.loads(FORMATS[name].encode(shown, EncodeOptions()))
         assert document["mask"] == {"height": 12, "width": 20}
         assert document["frame"] == {"height": 24, "width": 40}
@@ -91,7 +91,7 @@ class TestFormats:
 
     @pytest.mark.parametrize("name", FORMATS)
     def test_every_format_takes_a_mask_of_one_pixel(self, name: str) -> None:
-        shown = answer(checkerboard(1, 1), picture(1, 1), picture(1, 1))
+        shown = answer(checkerboard(1, 1), image(1, 1), image(1, 1))
         assert FORMATS[name].encode(shown, EncodeOptions())
 
     @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_grey_stays_grey(coding: YuvCoding) -> None:
 
 
 @pytest.mark.parametrize("size", [(46, 64), (2, 2), (4, 500), (45, 64), (46, 63), (45, 63)])
-def test_a_whole_picture_is_within_three_steps_of_the_definition(size: Tuple[int, int]) -> None:
+def test_a_whole_image_is_within_three_steps_of_the_definition(size: Tuple[int, int]) -> None:
     pixels, coding = noise(size[0] + size[0] // 2, size[1]), YuvCoding()
     luma, chroma = planes(pixels)
     rows, columns = taps(chroma.shape[0], size[0]), taps(chroma.shape[1], size[1])

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from runtime.image.frame import Frame
-from runtime.inference.engine import Labelled, Slot, Wanted
-from runtime.inference.segmenter import Segmenter, SlotLane
+from runtime.inference.engine import Labelled, SegmentOptions, Slot
+from runtime.inference.segmenter import Segmenter, SlotPipeline
 from runtime.repository.manifest import EngineManifest
 from tests.engines import BrightnessSlot, small_manifest
 
@@ -26,22 +26,22 @@ class DrawingLane:
     """
 
     def __init__(self, manifest: EngineManifest, slot: Slot) -> None:
-        self._labels = SlotLane(manifest, slot)
+        self._labels = SlotPipeline(manifest, slot)
         self._overlay = np.zeros((manifest.input.height, manifest.input.width, 3), np.uint8)
-        self.asked: List[Wanted] = []
+        self.asked: List[SegmentOptions] = []
 
-    def label(self, frame: Frame, wanted: Wanted) -> Labelled:
+    def label(self, frame: Frame, wanted: SegmentOptions) -> Labelled:
         self.asked.append(wanted)
         self._overlay[:] = 0
         done = self._labels.label(frame, wanted)
-        assert done.picture is not None
-        height, width = done.picture.shape[:2]
+        assert done.image is not None
+        height, width = done.image.shape[:2]
         overlay = self._overlay[:height, :width]
         if wanted.overlay is not None:
             overlay[:] = INK_BGR
         return replace(
             done,
-            picture=done.picture if wanted.picture else None,
+            image=done.image if wanted.image else None,
             overlay=None if wanted.overlay is None else overlay,
         )
 

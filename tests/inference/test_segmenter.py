@@ -12,7 +12,7 @@ from runtime.image.frame import Frame
 from runtime.image.nv12 import bgr_of
 from runtime.image.yuv import YuvCoding
 from runtime.inference.backends.fake import FakeEngine
-from runtime.inference.engine import MaskSize, Wanted
+from runtime.inference.engine import MaskSize, SegmentOptions
 from runtime.inference.segmenter import NotWanted, Segmentation, Segmenter
 from tests.contracts.engine import striped_manifest
 from tests.engines import fake_build
@@ -33,7 +33,7 @@ def painted(height: int, width: int) -> Tuple[Frame, np.ndarray]:
 
 def segmented(frame: Frame, size: MaskSize = "frame") -> Segmentation:
     with FakeEngine(MANIFEST) as engine:
-        return Segmenter(MANIFEST, engine.slots[0]).segment(frame, Wanted(size, picture=True))
+        return Segmenter(MANIFEST, engine.slots[0]).segment(frame, SegmentOptions(size, image=True))
 
 
 @pytest.mark.parametrize("size", [(32, 64), (16, 32), (128, 256), (31, 77), WIDE, TALL])
@@ -45,7 +45,7 @@ def test_the_mask_has_the_frame_s_size(size: Tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", [(32, 64), (16, 32), (128, 256), WIDE, TALL])
-def test_a_frame_in_nv12_has_the_mask_of_its_picture(size: Tuple[int, int]) -> None:
+def test_a_frame_in_nv12_has_the_mask_of_its_image(size: Tuple[int, int]) -> None:
     frame, _ = painted(*size)
     coding = YuvCoding("bt601")
     camera = replace(frame, pixels=nv12_from(frame.pixels), format="nv12", coding=coding)
@@ -74,15 +74,15 @@ def test_at_the_model_s_size_only_the_borders_between_regions_move() -> None:
 @pytest.mark.parametrize(
     ("size", "shown"), [((32, 64), (32, 64)), (WIDE, (16, 64)), (TALL, (32, 8)), ((1, 1), (32, 32))]
 )
-def test_at_the_model_s_size_mask_and_picture_leave_the_padding_out(
+def test_at_the_model_s_size_mask_and_image_leave_the_padding_out(
     size: Tuple[int, int], shown: Tuple[int, int]
 ) -> None:
     frame, _ = painted(*size)
     found = segmented(frame, "model")
     assert found.labels.labels.shape == shown
-    assert found.picture.shape == (*shown, 3)
-    assert (found.picture == found.picture[:1]).all()
-    np.testing.assert_array_equal(found.picture[0, 0], frame.pixels[0, 0])
+    assert found.image.shape == (*shown, 3)
+    assert (found.image == found.image[:1]).all()
+    np.testing.assert_array_equal(found.image[0, 0], frame.pixels[0, 0])
 
 
 def test_every_stage_is_timed() -> None:
@@ -107,7 +107,7 @@ def test_a_failed_engine_gives_no_answer() -> None:
             segmenter.segment(painted(32, 64)[0])
 
 
-def test_an_openvino_slot_gives_the_picture_for_nothing_and_draws_nothing(tmp_path: Path) -> None:
+def test_an_openvino_slot_gives_the_image_for_nothing_and_draws_nothing(tmp_path: Path) -> None:
     pytest.importorskip("openvino")
     pytest.importorskip("onnx")
     from runtime.inference.backends.openvino import OpenVinoEngine
@@ -116,9 +116,9 @@ def test_an_openvino_slot_gives_the_picture_for_nothing_and_draws_nothing(tmp_pa
     build = fake_build().model_copy(update={"backend": "openvino"})
     frame, _ = painted(32, 64)
     with OpenVinoEngine(MANIFEST, build, write_onnx(tmp_path / "model.onnx"), "latency") as engine:
-        wanted = Wanted("model", picture=False, overlay=0.5)
+        wanted = SegmentOptions("model", image=False, overlay=0.5)
         found = Segmenter(MANIFEST, engine.slots[0]).segment(frame, wanted)
-        np.testing.assert_array_equal(found.picture, frame.pixels)
+        np.testing.assert_array_equal(found.image, frame.pixels)
     assert found.drawn(0.5) is None
 
 
@@ -127,24 +127,26 @@ class TestALaneThatDraws:
         with FakeEngine(MANIFEST) as engine:
             lane = DrawingLane(MANIFEST, engine.slots[0])
             found = Segmenter(MANIFEST, lane).segment(painted(32, 64)[0])
-        assert lane.asked == [Wanted("frame")]
+        assert lane.asked == [SegmentOptions("frame")]
         assert found.drawn(0.5) is None
 
-    def test_a_picture_that_nobody_wanted_is_not_there(self) -> None:
+    def test_a_image_that_nobody_wanted_is_not_there(self) -> None:
         with FakeEngine(MANIFEST) as engine:
             lane = DrawingLane(MANIFEST, engine.slots[0])
             found = Segmenter(MANIFEST, lane).segment(painted(32, 64)[0])
-        with pytest.raises(NotWanted, match=r"frame 0 of 'painting' .*Wanted\(picture=True\)"):
-            _ = found.picture
+        with pytest.raises(
+            NotWanted, match=r"frame 0 of 'painting' .*SegmentOptions\(image=True\)"
+        ):
+            _ = found.image
 
     def test_its_overlay_is_given_for_the_opacity_that_was_wanted_alone(self) -> None:
         with FakeEngine(MANIFEST) as engine:
             lane = DrawingLane(MANIFEST, engine.slots[0])
             found = Segmenter(MANIFEST, lane).segment(
-                painted(*WIDE)[0], Wanted(picture=True, overlay=0.35)
+                painted(*WIDE)[0], SegmentOptions(image=True, overlay=0.35)
             )
             drawn = found.drawn(0.35)
         assert drawn is not None
-        assert drawn.shape == found.picture.shape == (16, 64, 3)
+        assert drawn.shape == found.image.shape == (16, 64, 3)
         assert (drawn == INK_BGR).all()
         assert found.drawn(0.5) is None

@@ -13,7 +13,7 @@ from runtime.repository.choose_build import choose_build
 from runtime.repository.engine_folder import EngineFolder, Repository
 from runtime.repository.manifest import (
     Build,
-    Canary,
+    CanarySpec,
     ClassesSpec,
     EngineManifest,
     InputSpec,
@@ -73,7 +73,7 @@ def engine(path: Path, builds: List[Build], content: bytes = b"model") -> Engine
         provenance=Provenance(
             created_at="2026-01-01", runtime_version="1", checkpoint_sha256=HASH, recipe_sha256=HASH
         ),
-        canary=Canary(
+        canary=CanarySpec(
             image="canary.png",
             image_sha256=sha256(b"canary.png"),
             labels="canary.labels.png",

@@ -20,7 +20,7 @@ import numpy as np
 
 from runtime.image.label_map import LabelMap
 from runtime.image.label_png import palette_png
-from runtime.repository.manifest import Canary, manifest_text
+from runtime.repository.manifest import CanarySpec, manifest_text
 from tests.engines import HEIGHT, WIDTH, fake_build, small_manifest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -54,7 +54,7 @@ def held(self):
     run(self)
 fake.FakeSlot.run = held
 """
-# Two slots warm up with two frames each, then comes the known picture.
+# Two slots warm up with two frames each, then comes the known image.
 RUNS_BEFORE_SERVING = 5
 
 
@@ -77,14 +77,14 @@ def painted(labels: np.ndarray) -> bytes:
 
 
 def engine_folder(path: Path, answer: Optional[np.ndarray] = None) -> Path:
-    """Writes a fake engine with its known picture, whose known answer may be a wrong one."""
+    """Writes a fake engine with its known image, whose known answer may be a wrong one."""
     artefact, image = b"nothing to load", painted(known_labels())
     classes = small_manifest().classes.to_classes()
     labels = palette_png(LabelMap(known_labels() if answer is None else answer, classes))
     files = {"fake.bin": artefact, "canary.png": image, "canary.labels.png": labels}
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     build = fake_build().model_copy(update={"sha256": hashes["fake.bin"], "size": len(artefact)})
-    canary = Canary(
+    canary = CanarySpec(
         image="canary.png",
         image_sha256=hashes["canary.png"],
         labels="canary.labels.png",

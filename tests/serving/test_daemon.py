@@ -92,9 +92,9 @@ def test_a_request_in_flight_is_finished(
 
 def test_viewers_are_let_go(engine: Path) -> None:
     with serving(engine, streams=[LOOP]) as (running, client):
-        pictures = client.stream("GET", "/streams/gate/mjpeg")
+        images = client.stream("GET", "/streams/gate/mjpeg")
         events = client.stream("GET", "/events")
-        with pictures as seen, events as told:
+        with images as seen, events as told:
             parts = seen.iter_raw()
             next(parts), next(parts)
             next(told.iter_raw())
@@ -178,7 +178,7 @@ def leave_alone(engine: Path) -> None:
     ("spoil", "settings", "complaint"),
     [
         (spoil_artefact, {}, r"fake.bin has the hash"),
-        (spoil_known_answer, {}, r"labels 0.0% of its known picture.*build-engine"),
+        (spoil_known_answer, {}, r"labels 0.0% of its known image.*build-engine"),
         (leave_alone, {"precision": "int8"}, r"no build of engine 'dark-or-bright' fits"),
         (shutil.rmtree, {}, r"there is no engine folder"),
         (leave_alone, {"streams": [{"id": "a", "uri": "ftp://camera"}]}, r"ftp://camera"),

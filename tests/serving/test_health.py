@@ -12,8 +12,8 @@ import runtime.serving.health
 from runtime.errors import InvalidInput
 from runtime.image.frame import Frame
 from runtime.image.label_map import LabelMap
-from runtime.inference.canary import KnownPicture
-from runtime.inference.engine import Wanted
+from runtime.inference.canary import Canary
+from runtime.inference.engine import SegmentOptions
 from runtime.serving.health import Health
 from runtime.serving.metrics.registry import Metrics
 from runtime.serving.worker import Worker
@@ -23,20 +23,20 @@ from tests.inference.drawing_pipeline import drawing_lane, drawing_segmenter
 NEVER = 3600.0
 
 
-def picture() -> np.ndarray:
+def image() -> np.ndarray:
     """Twice the model's size, bright on the right."""
     pixels = np.zeros((2 * HEIGHT, 2 * WIDTH, 3), np.uint8)
     pixels[:, WIDTH:] = 255
     return pixels
 
 
-def known(labels: np.ndarray, minimum: float = 0.97) -> KnownPicture:
+def known(labels: np.ndarray, minimum: float = 0.97) -> Canary:
     classes = small_manifest().classes.to_classes()
-    return KnownPicture(Frame(picture(), 0, 0.0, "known"), LabelMap(labels, classes), minimum)
+    return Canary(Frame(image(), 0, 0.0, "known"), LabelMap(labels, classes), minimum)
 
 
 def right_labels() -> np.ndarray:
-    return (picture()[..., 0] > 0).astype(np.uint8)
+    return (image()[..., 0] > 0).astype(np.uint8)
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def test_the_known_answer_may_have_the_size_of_the_frame_or_of_the_model(step: i
 def test_no_more_than_the_mask_is_wanted() -> None:
     lane = drawing_lane()
     assert known(right_labels()).agreement(drawing_segmenter(lane)) == 1.0
-    assert lane.asked == [Wanted("frame")]
+    assert lane.asked == [SegmentOptions("frame")]
 
 
 def test_agreement_is_the_share_of_equal_pixels() -> None:
@@ -122,7 +122,7 @@ def test_an_engine_that_failed_says_so() -> None:
         assert health.reason == "the engine failed: the device fell off the bus"
 
 
-def test_without_a_known_picture_only_failures_count() -> None:
+def test_without_a_known_image_only_failures_count() -> None:
     metrics = Metrics()
     with Worker(segmenters(1), 0, metrics) as worker:
         health = Health(worker, None, NEVER, metrics)

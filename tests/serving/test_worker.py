@@ -35,10 +35,10 @@ def test_work_runs_on_a_slot_and_its_value_comes_back(counted: Counted) -> None:
 
 def test_an_exception_comes_back_and_the_thread_lives_on(counted: Counted) -> None:
     def refuse(_segmenter: Segmenter) -> None:
-        raise InvalidInput("it is no picture", "Send one")
+        raise InvalidInput("it is no image", "Send one")
 
     with working(counted) as worker:
-        with pytest.raises(InvalidInput, match="no picture"):
+        with pytest.raises(InvalidInput, match="no image"):
             worker.submit(refuse).result(LONG)
         assert worker.submit(quick).result(LONG) == "done"
         assert worker.failure is None

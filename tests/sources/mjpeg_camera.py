@@ -19,7 +19,7 @@ class MjpegCamera:
 
     Args:
         port: where; 0 picks a free one.
-        status: of its answers; other than 200 there are no pictures.
+        status: of its answers; other than 200 there are no images.
 
     Attributes:
         connections: how many clients have been answered.

@@ -38,9 +38,9 @@ class Nv12Camera:
 def film(tmp_path: Path) -> str:
     path = str(tmp_path / "film.avi")
     writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"MJPG"), 10, (WIDTH, HEIGHT))
-    picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
-    picture[:, : WIDTH // 2] = (200, 60, 20)
-    writer.write(picture)
+    image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    image[:, : WIDTH // 2] = (200, 60, 20)
+    writer.write(image)
     writer.release()
     return path
 

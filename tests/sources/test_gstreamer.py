@@ -147,7 +147,7 @@ def test_colours_of_a_csi_camera_survive_the_journey_in_nv12(
 
 
 @pytest.mark.parametrize("size", ["width=321&height=180", "width=320&height=181"])
-def test_a_picture_with_an_odd_side_becomes_bgr(first_frame: FirstFrame, size: str) -> None:
+def test_a_image_with_an_odd_side_becomes_bgr(first_frame: FirstFrame, size: str) -> None:
     address = address_from_uri(f"csi:0?{size}&fps=15")
     frame = first_frame(csi_pipeline(address, SOFTWARE))
     assert frame["format"] == "bgr"
@@ -162,10 +162,10 @@ def test_colours_of_a_usb_camera_s_jpeg_survive_the_journey(
     address = address_from_uri(f"/dev/video0?width=350&height={height}&fps=30")
     camera, _, rest = usb_pipeline(address, SOFTWARE).split(" ! ", 2)
     assert camera == 'v4l2src device="/dev/video0"'
-    picture = tmp_path / "bars.jpg"
+    image = tmp_path / "bars.jpg"
     bars = BARS.repeat(50, axis=0)[None].repeat(height, axis=0)
-    cv2.imwrite(str(picture), bars)
-    frame = first_frame(f"filesrc location={quoted(str(picture))} ! {rest}", "jpeg")
+    cv2.imwrite(str(image), bars)
+    frame = first_frame(f"filesrc location={quoted(str(image))} ! {rest}", "jpeg")
     assert frame["shape"] == [height * 3 // 2, 350]
     assert frame["coding"] == ["bt601", True]
     np.testing.assert_allclose(frame["bars"], BARS, rtol=0, atol=4)

@@ -60,10 +60,10 @@ class TestMjpeg(LiveContract):
         return camera.uri
 
 
-# ---- pictures -----------------------------------------------------------------------------------
+# ---- images -----------------------------------------------------------------------------------
 
 
-def test_the_picture_is_the_camera_s(camera: MjpegCamera) -> None:
+def test_the_image_is_the_camera_s(camera: MjpegCamera) -> None:
     with live_source(camera.uri) as source:
         frame = read(source)
         assert source.frame_rate is not None

@@ -26,7 +26,7 @@ def test_the_pattern_moves_right_and_shows_only_its_colours() -> None:
     assert {tuple(pixel) for pixel in first.reshape(-1, 3)} == set(map(tuple, COLOURS))
 
 
-def test_a_picture_narrower_than_its_colours_is_possible() -> None:
+def test_a_image_narrower_than_its_colours_is_possible() -> None:
     assert pattern(3, 2, 1).shape == (2, 1, 3)
 
 

@@ -8,21 +8,21 @@ from rich.console import Console
 
 from runtime.builder.engine.build_steps import build_engine
 from runtime.builder.engine.plan_report import plans_report
-from runtime.builder.engine.resolve import BuildRequest, order_from_request
+from runtime.builder.engine.resolve import BuildEngineOptions, resolve_build
 from runtime.builder.engine.rule_table import rule_choice_of, rule_table
 from runtime.builder.engine.summary import evidence_table
 from runtime.builder.progress import ConsoleReporter
 from runtime.repository.engine_folder import EngineFolder
 
 
-def build_engine_command(request: BuildRequest) -> None:
+def build_engine_command(request: BuildEngineOptions) -> None:
     """Builds what is asked for and shows what came of it.
 
     Raises:
         RuntimeFault: any step of the build failed; what was done before it is kept.
     """
     told = Console(stderr=True)
-    order = order_from_request(request)
+    order = resolve_build(request)
     manifest = build_engine(order, ConsoleReporter(told))
     shown = Console(file=sys.stdout)
     shown.print(evidence_table(manifest))

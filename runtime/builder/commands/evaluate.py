@@ -26,7 +26,7 @@ from runtime.repository.engine_folder import EngineFolder
 
 
 @dataclass(frozen=True)
-class Examination:
+class EvaluateOptions:
     """What to evaluate on what.
 
     Attributes:
@@ -46,7 +46,7 @@ class Examination:
     device: str = "auto"
 
 
-def run_evaluate(examination: Examination, out: Optional[Path]) -> EvaluationReport:
+def run_evaluate(examination: EvaluateOptions, out: Optional[Path]) -> EvaluationReport:
     """Evaluates; writes report.json and confusion.png into the folder `out`, if there is one.
 
     Raises:
@@ -68,7 +68,7 @@ def run_evaluate(examination: Examination, out: Optional[Path]) -> EvaluationRep
 
 
 @contextmanager
-def _model(examination: Examination, dataset: SegmentationDataset) -> Iterator[Predictor]:
+def _model(examination: EvaluateOptions, dataset: SegmentationDataset) -> Iterator[Predictor]:
     checkpoint = load_checkpoint(examination.subject)
     card = card_of(checkpoint)
     require_same_classes(card.classes.to_classes(), dataset)
@@ -77,7 +77,7 @@ def _model(examination: Examination, dataset: SegmentationDataset) -> Iterator[P
 
 
 @contextmanager
-def _engine(examination: Examination, dataset: SegmentationDataset) -> Iterator[Predictor]:
+def _engine(examination: EvaluateOptions, dataset: SegmentationDataset) -> Iterator[Predictor]:
     folder = EngineFolder(examination.subject)
     manifest = folder.manifest
     require_same_classes(manifest.classes.to_classes(), dataset)

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from runtime.builder.engine.build_steps import int8_planner
-from runtime.builder.engine.int8_plan import FEW_PICTURES
-from runtime.builder.engine.resolve import BuildRequest, order_from_request
+from runtime.builder.engine.int8_plan import FEW_IMAGES
+from runtime.builder.engine.resolve import BuildEngineOptions, resolve_build
 from runtime.builder.progress import ConsoleReporter, Reporter
 from runtime.builder.quantization.sensitivity import (
     SENSITIVITY_NAME,
@@ -34,17 +34,17 @@ class SensitivityRequest:
 
     Attributes:
         subject: a checkpoint; or a recipe, or the folder of one.
-        calibration: folder of calibration pictures; None for the recipe's.
+        calibration: folder of calibration images; None for the recipe's.
         dataset: folder of the dataset; None for the recipe's.
         out: the engine folder, in which the reports are written too.
-        pictures: at most so many to compare on.
+        images: at most so many to compare on.
     """
 
     subject: Path
     calibration: Optional[Path] = None
     dataset: Optional[Path] = None
     out: Optional[Path] = None
-    pictures: int = FEW_PICTURES
+    pictures: int = FEW_IMAGES
 
 
 def run_quantization_sensitivity(
@@ -52,13 +52,13 @@ def run_quantization_sensitivity(
 ) -> SensitivityReport:
     """Measures every layer in both views; writes JSON, CSV and a plot into the engine folder.
 
-    Whatever an earlier run or build measured of the same network, ranges and pictures is kept.
+    Whatever an earlier run or build measured of the same network, ranges and images is kept.
 
     Raises:
         InvalidConfig: something needed is not said.
         InvalidInput: a file is missing or broken.
     """
-    order = order_from_request(_build_request(request))
+    order = resolve_build(_build_request(request))
     # The ranking is of all layers, whatever the recipe keeps in float by rank.
     choice = order.recipe.quantization.model_copy(update={"keep_worst": 0})
     recipe = order.recipe.model_copy(update={"quantization": choice})
@@ -80,7 +80,7 @@ def sensitivity_table(report: SensitivityReport) -> Table:
     """The worst layers in both views."""
     whole = report.all_quantized
     together = "" if whole is None else f"; all in INT8: {whole.sqnr_db:.1f} dB"
-    table = Table(title=f"INT8 layer by layer on {report.images} pictures{together}")
+    table = Table(title=f"INT8 layer by layer on {report.images} images{together}")
     table.add_column("layer")
     for heading in ("alone, dB", "alone, agreement", "left out, dB", "left out, agreement"):
         table.add_column(heading, justify="right")
@@ -96,8 +96,8 @@ def sensitivity_table(report: SensitivityReport) -> Table:
     return table
 
 
-def _build_request(request: SensitivityRequest) -> BuildRequest:
-    given = BuildRequest(
+def _build_request(request: SensitivityRequest) -> BuildEngineOptions:
+    given = BuildEngineOptions(
         precisions=("int8",),
         calibration=request.calibration,
         dataset=request.dataset,

@@ -22,13 +22,13 @@ from runtime.builder.lottery.ticket_files import (
 from runtime.builder.lottery.tickets import Ticket, ticket_of
 from runtime.builder.pruning.apply_plan import ChannelCut, Cut, network_after
 from runtime.builder.pruning.channel_costs import ChannelCosts
-from runtime.builder.pruning.context import MOST_PICTURES, Context, context_of
+from runtime.builder.pruning.context import MOST_IMAGES, Context, context_of
 from runtime.builder.pruning.dependencies import groups_of
 from runtime.builder.pruning.importance import CONTEXT
 from runtime.builder.pruning.latency import latency_table_from_file
 from runtime.builder.pruning.make_plan import plan_from_checkpoint
 from runtime.builder.pruning.plan import PruningPlan, plan_from_file, write_plan
-from runtime.builder.pruning.recalibration import pictures_in, recalibrate
+from runtime.builder.pruning.recalibration import images_in, recalibrate
 from runtime.builder.pruning.request import INT8_ALIGNMENT, MaskRequest, PruningRequest
 from runtime.builder.pruning.unstructured import masks_from_checkpoint
 from runtime.builder.pruning.weight_masks import WeightMasks
@@ -38,7 +38,7 @@ from runtime.repository.manifest import InputSpec
 
 
 @dataclass(frozen=True)
-class PruneJob:
+class PruneOptions:
     """One call of `runtime prune`.
 
     Attributes:
@@ -47,8 +47,8 @@ class PruneJob:
             its plan or masks and its ticket are written.
         decision: what to remove: a request, or the path of a plan that was made before.
         plan_only: write no more than the plan.
-        recalibrate: folder of pictures to measure batch norms on after the cut.
-        context: folder of pictures that guide the importance `context`.
+        recalibrate: folder of images to measure batch norms on after the cut.
+        context: folder of images that guide the importance `context`.
         latency_table: of the target, for the allocation `latency`.
         arm: how the network shall be trained on.
         rewind: a kept step of the training, or the checkpoint that it started from.
@@ -67,7 +67,7 @@ class PruneJob:
     seed: int = 0
 
 
-def run_prune(job: PruneJob) -> str:
+def run_prune(job: PruneOptions) -> str:
     """Does the job, and says in a few lines what was removed and written.
 
     Each file is written whole or not at all, and none before everything is known to fit.
@@ -76,8 +76,8 @@ def run_prune(job: PruneJob) -> str:
         InvalidInput: the request, a file or a combination of options cannot be used.
     """
     _require_sensible(job)
-    pictures = [] if job.recalibrate is None else pictures_in(job.recalibrate)
-    guides = [] if job.context is None else pictures_in(job.context, MOST_PICTURES)
+    images = [] if job.recalibrate is None else images_in(job.recalibrate)
+    guides = [] if job.context is None else images_in(job.context, MOST_IMAGES)
     checkpoint = load_checkpoint(job.checkpoint)
     early = None if job.rewind is None else moment_from_file(job.rewind)
     cut = _decided(job, checkpoint, guides)
@@ -90,15 +90,15 @@ def run_prune(job: PruneJob) -> str:
     else:
         ticket = ticket_of(job.arm, checkpoint, cut, early, job.seed)
         cut, model = ticket.cut, ticket.moment.model()
-    if pictures:
-        recalibrate(model, pictures, _input_of(checkpoint, pictures[0]))
+    if images:
+        recalibrate(model, images, _input_of(checkpoint, images[0]))
         if ticket is not None:
             ticket = dataclasses.replace(ticket, moment=Moment.at(model, ticket.moment.step))
     written = _written(job.out, model, cut, ticket, _metadata(checkpoint, cut, ticket))
     return "\n".join([*_summary(cut), *(f"wrote {path}" for path in written)])
 
 
-def _require_sensible(job: PruneJob) -> None:
+def _require_sensible(job: PruneOptions) -> None:
     if not job.out.parent.is_dir():
         raise InvalidInput(
             f"there is no folder {job.out.parent}", "Make it, or choose another --out"
@@ -112,7 +112,7 @@ def _require_sensible(job: PruneJob) -> None:
     guided = isinstance(job.decision, PruningRequest) and job.decision.importance == CONTEXT
     if guided != (job.context is not None):
         raise InvalidInput(
-            "the importance context and the pictures that guide it belong together",
+            "the importance context and the images that guide it belong together",
             "Give `--importance context --context-images DIR`, or neither",
         )
     budgeted = isinstance(job.decision, PruningRequest) and job.decision.allocation == "latency"
@@ -137,7 +137,7 @@ def _require_sensible(job: PruneJob) -> None:
         )
 
 
-def _decided(job: PruneJob, checkpoint: Checkpoint, guides: Sequence[Path]) -> Cut:
+def _decided(job: PruneOptions, checkpoint: Checkpoint, guides: Sequence[Path]) -> Cut:
     decision = job.decision
     if isinstance(decision, MaskRequest):
         return masks_from_checkpoint(checkpoint, decision)
@@ -154,11 +154,11 @@ def _decided(job: PruneJob, checkpoint: Checkpoint, guides: Sequence[Path]) -> C
     return cut
 
 
-def _input_of(checkpoint: Checkpoint, picture: Path) -> InputSpec:
-    """What the network was trained for; the size of a picture where a checkpoint does not say."""
+def _input_of(checkpoint: Checkpoint, image: Path) -> InputSpec:
+    """What the network was trained for; the size of an image where a checkpoint does not say."""
     if "input" in checkpoint.metadata:
         return card_of(checkpoint).input
-    height, width = read_image(picture).shape[:2]
+    height, width = read_image(image).shape[:2]
     colours = checkpoint.architecture
     return InputSpec(height=height, width=width, mean=colours.mean, std=colours.std)
 

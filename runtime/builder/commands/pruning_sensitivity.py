@@ -18,7 +18,7 @@ from runtime.builder.progress import ConsoleReporter, Reporter
 from runtime.builder.pruning.dependencies import groups_of
 from runtime.builder.pruning.groups import Group
 from runtime.builder.pruning.latency import leaders_of
-from runtime.builder.pruning.recalibration import pictures_in
+from runtime.builder.pruning.recalibration import images_in
 from runtime.builder.pruning.request import PruningRequest
 from runtime.builder.pruning.sensitivity import (
     SENSITIVITY_NAME,
@@ -44,14 +44,14 @@ class PruningSensitivityRequest:
         checkpoint: that `runtime train` wrote.
         dataset: its folder.
         out: folder for the measures, the table and the plot.
-        split: pictures to judge on.
+        split: images to judge on.
         only: shell pattern of their names; None for all.
-        pictures: at most so many of them, evenly spread; None for all.
+        images: at most so many of them, evenly spread; None for all.
         groups: names of groups; empty for those of `blocks`.
         blocks: as in a `PruningRequest`; empty for all.
         ratios: shares to remove.
         importance: which channels go first.
-        recalibrate: folder of training pictures; None for the dataset's split `train`.
+        recalibrate: folder of training images; None for the dataset's split `train`.
         recalibrate_on: at most so many of them, evenly spread.
         device: `auto`, `cpu` or `cuda`.
     """
@@ -80,7 +80,7 @@ class PruningSensitivityRequest:
             raise InvalidInput("no ratio is given", "Give some, such as --ratios 0.25,0.5")
         if self.recalibrate_on < 2 or (self.pictures is not None and self.pictures < 1):
             raise InvalidInput(
-                "there are too few pictures", "Give 2 to recalibrate on and 1 to judge on at least"
+                "there are too few images", "Give 2 to recalibrate on and 1 to judge on at least"
             )
 
 
@@ -89,7 +89,7 @@ def run_pruning_sensitivity(
 ) -> PruningSensitivity:
     """Measures every chosen group at every ratio; writes JSON, CSV and a plot into the folder.
 
-    What the folder already holds of the same network and pictures is not measured again.
+    What the folder already holds of the same network and images is not measured again.
 
     Raises:
         InvalidInput: a file, group or ratio cannot be used, or the folder holds something else.
@@ -103,7 +103,7 @@ def run_pruning_sensitivity(
     request.out.mkdir(parents=True, exist_ok=True)
     with joined(request.device) as place:
         trial = Trial(
-            pictures=judged,
+            images=judged,
             recalibration=_recalibration(dataset, judged, request),
             spec=card.input,
             place=place,
@@ -150,7 +150,7 @@ def sensitivity_table(found: PruningSensitivity) -> Table:
     ratios = sorted({ratio for points in found.points.values() for ratio in points}, key=float)
     table = Table(
         title=f"Points of mIoU lost when one group is cut, of {100 * found.whole_miou:.2f} %, "
-        f"on {found.images} pictures"
+        f"on {found.images} images"
     )
     table.add_column("group")
     table.add_column("channels", justify="right")
@@ -166,30 +166,30 @@ def sensitivity_table(found: PruningSensitivity) -> Table:
 def _judged(
     dataset: SegmentationDataset, request: PruningSensitivityRequest
 ) -> SegmentationDataset:
-    pictures = dataset.of_splits(request.split)
+    images = dataset.of_splits(request.split)
     if request.only is not None:
-        pictures = pictures.named(request.only)
-    return pictures if request.pictures is None else pictures.spread(request.pictures)
+        images = images.named(request.only)
+    return images if request.pictures is None else images.spread(request.pictures)
 
 
 def _recalibration(
     dataset: SegmentationDataset, judged: SegmentationDataset, request: PruningSensitivityRequest
 ) -> Tuple[Path, ...]:
-    """Pictures to measure batch norms on, none of them judged on."""
+    """Images to measure batch norms on, none of them judged on."""
     if request.recalibrate is not None:
-        paths = pictures_in(request.recalibrate, request.recalibrate_on)
+        paths = images_in(request.recalibrate, request.recalibrate_on)
     elif TRAINING_SPLIT in dataset.splits:
         learnt = dataset.of_splits(TRAINING_SPLIT).spread(request.recalibrate_on)
-        paths = [picture.image for picture in learnt.pictures]
+        paths = [image.image for image in learnt.samples]
     else:
         raise InvalidInput(
             f"dataset {dataset.name!r} has no split {TRAINING_SPLIT!r} to measure batch norms on",
-            "Give a folder of training pictures with --recalibrate",
+            "Give a folder of training images with --recalibrate",
         )
-    both = {picture.image.resolve() for picture in judged.pictures} & {p.resolve() for p in paths}
+    both = {image.image.resolve() for image in judged.samples} & {p.resolve() for p in paths}
     if both:
         raise InvalidInput(
             f"{min(both).name} would be judged on and measured batch norms on",
-            "Choose another --split, or other pictures with --recalibrate",
+            "Choose another --split, or other images with --recalibrate",
         )
     return tuple(paths)

@@ -20,22 +20,22 @@ from runtime.builder.lottery.tickets import begin, settings_for
 from runtime.builder.swiftnet import SwiftNet
 from runtime.builder.training.distributed import joined
 from runtime.builder.training.loop import Listener, RunOptions, Step, Training
-from runtime.builder.training.plan import PATH_FIELDS, TrainingPlan, input_spec, pictures, start
-from runtime.builder.training.progress import Measure, Narrator
+from runtime.builder.training.plan import PATH_FIELDS, TrainingPlan, input_spec, samples, start
+from runtime.builder.training.progress import Measure, TrainingProgress
 from runtime.repository.manifest import ClassesSpec, InputSpec
 
 CHECKPOINT_NAME = "checkpoint.pt"
 
 
 @dataclass(frozen=True)
-class TrainingOptions:
+class TrainOptions:
     """How `run_train` runs, without any effect on its result.
 
     Attributes:
         device: `cpu`, `cuda`, or `auto` for CUDA where there is one.
         workers: processes that prepare batches.
         save_every: seconds between saved states.
-        measure_every: epochs between measurements on the held-out pictures.
+        measure_every: epochs between measurements on the held-out images.
         tensorboard: write TensorBoard events.
         keep_step: a step to write down whole, so that a pruned network can go back to it.
     """
@@ -48,7 +48,7 @@ class TrainingOptions:
     keep_step: Optional[int] = None
 
 
-def run_train(plan: TrainingPlan, folder: Path, options: TrainingOptions) -> Path:
+def run_train(plan: TrainingPlan, folder: Path, options: TrainOptions) -> Path:
     """Trains to the end, going on from what a killed run of the same plan left in `folder`.
 
     Under torchrun each process takes its share of every batch, and the first one writes. Where the
@@ -68,7 +68,7 @@ def run_train(plan: TrainingPlan, folder: Path, options: TrainingOptions) -> Pat
         BuildFailed: TensorBoard was asked for and is not installed.
     """
     with joined(options.device) as place:
-        learnt, held = pictures(plan)
+        learnt, held = samples(plan)
         begun = start(plan, learnt)
         spec = input_spec(plan, learnt, begun.model.architecture)
         run = RunOptions(options.workers, options.save_every)
@@ -84,7 +84,9 @@ def run_train(plan: TrainingPlan, folder: Path, options: TrainingOptions) -> Pat
             return folder / CHECKPOINT_NAME
         folder.mkdir(parents=True, exist_ok=True)
         measure = None if held is None else _measure(held, spec, place.device)
-        with Narrator(folder, measure, options.measure_every, options.tensorboard) as narrator:
+        with TrainingProgress(
+            folder, measure, options.measure_every, options.tensorboard
+        ) as narrator:
             listeners: List[Listener] = [narrator]
             if options.keep_step is not None:
                 listeners.append(kept_step(training, options.keep_step, folder))

@@ -1,6 +1,6 @@
-"""Folders of images and label maps as values: which pictures there are, and their pixels.
+"""Folders of images and label maps as values: which images there are, and their pixels.
 
-The layouts on disk are read by `layouts.open_dataset`; this module knows pictures, selection and
+The layouts on disk are read by `layouts.open_dataset`; this module knows images, selection and
 decoding only.
 """
 
@@ -39,7 +39,7 @@ Decoded = Tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Picture:
+class Sample:
     """One image with its ground truth.
 
     Attributes:
@@ -57,37 +57,37 @@ class Picture:
 
 @dataclass(frozen=True)
 class SegmentationDataset:
-    """Pictures and what their label maps mean; an ordered, immutable selection.
+    """Images and what their label maps mean; an ordered, immutable selection.
 
     Attributes:
         name: of the dataset, for reports.
         classes: meaning of the class ids that `load` returns.
-        pictures: in a fixed order (split, then name), never empty.
+        images: in a fixed order (split, then name), never empty.
         ids_on_disk: (256,) int16; for each id in the files its class id or the ignore id, or
             `UNKNOWN` where it is forbidden.
     """
 
     name: str
     classes: Classes
-    pictures: Tuple[Picture, ...]
+    samples: Tuple[Sample, ...]
     ids_on_disk: np.ndarray = field(repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not self.pictures:
+        if not self.samples:
             raise InvalidInput(
                 f"the selection of dataset {self.name!r} is empty", "Check the splits and patterns"
             )
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.samples)
 
     @property
     def splits(self) -> Tuple[str, ...]:
-        """The splits that the pictures come from, sorted."""
-        return tuple(sorted({picture.split for picture in self.pictures}))
+        """The splits that the images come from, sorted."""
+        return tuple(sorted({sample.split for sample in self.samples}))
 
     def of_splits(self, *splits: str) -> SegmentationDataset:
-        """Only the pictures of these splits.
+        """Only the images of these splits.
 
         Raises:
             InvalidInput: there is no such split.
@@ -98,57 +98,57 @@ class SegmentationDataset:
                     f"dataset {self.name!r} has no split {split!r}",
                     f"Use one of: {', '.join(self.splits)}",
                 )
-        return replace(self, pictures=tuple(p for p in self.pictures if p.split in splits))
+        return replace(self, samples=tuple(p for p in self.samples if p.split in splits))
 
     def named(self, pattern: str) -> SegmentationDataset:
-        """Only the pictures whose name matches a shell pattern.
+        """Only the images whose name matches a shell pattern.
 
         Raises:
             InvalidInput: none does.
         """
-        matching = tuple(p for p in self.pictures if fnmatch(p.name, pattern))
+        matching = tuple(p for p in self.samples if fnmatch(p.name, pattern))
         if not matching:
             raise InvalidInput(
-                f"no picture of {self.name!r} is called {pattern!r}",
-                f"Names there look like {self.pictures[0].name!r}",
+                f"no image of {self.name!r} is called {pattern!r}",
+                f"Names there look like {self.samples[0].name!r}",
             )
-        return replace(self, pictures=matching)
+        return replace(self, samples=matching)
 
     def spread(self, most: int) -> SegmentationDataset:
-        """At most so many of the pictures, evenly spread, in their order."""
-        return replace(self, pictures=evenly(self.pictures, most))
+        """At most so many of the images, evenly spread, in their order."""
+        return replace(self, samples=evenly(self.samples, most))
 
     def hold_out(self, pattern: str) -> Tuple[SegmentationDataset, SegmentationDataset]:
-        """The pictures whose name does not match a shell pattern, and those whose name does.
+        """The images whose name does not match a shell pattern, and those whose name does.
 
         Raises:
             InvalidInput: the pattern matches none or all of them.
         """
-        held = tuple(p for p in self.pictures if fnmatch(p.name, pattern))
-        rest = tuple(p for p in self.pictures if not fnmatch(p.name, pattern))
+        held = tuple(p for p in self.samples if fnmatch(p.name, pattern))
+        rest = tuple(p for p in self.samples if not fnmatch(p.name, pattern))
         if not held or not rest:
             raise InvalidInput(
-                f"{pattern!r} holds out {len(held)} of the {len(self)} pictures of {self.name!r}",
-                "Hold out some of the pictures, not none or all",
+                f"{pattern!r} holds out {len(held)} of the {len(self)} images of {self.name!r}",
+                "Hold out some of the images, not none or all",
             )
-        return replace(self, pictures=rest), replace(self, pictures=held)
+        return replace(self, samples=rest), replace(self, samples=held)
 
     def load(self, index: int) -> Decoded:
-        """Decodes a picture; its labels are class ids or the ignore id.
+        """Decodes an image; its labels are class ids or the ignore id.
 
         Raises:
             InvalidInput: a file is missing or broken, the sizes differ, or an id is foreign.
         """
-        picture = self.pictures[index]
-        image = read_image(picture.image)
-        stored = _read_label_file(picture.labels)
+        sample = self.samples[index]
+        image = read_image(sample.image)
+        stored = _read_label_file(sample.labels)
         if stored.shape != image.shape[:2]:
             raise InvalidInput(
-                f"{picture.labels} is {stored.shape[1]}x{stored.shape[0]} but its image "
-                f"{picture.image.name} is {image.shape[1]}x{image.shape[0]}",
+                f"{sample.labels} is {stored.shape[1]}x{stored.shape[0]} but its image "
+                f"{sample.image.name} is {image.shape[1]}x{image.shape[0]}",
                 "Make label maps of exactly the image's size",
             )
-        return image, self._class_ids(stored, picture.labels)
+        return image, self._class_ids(stored, sample.labels)
 
     def _class_ids(self, stored: np.ndarray, path: Path) -> np.ndarray:
         labels = self.ids_on_disk[stored]

@@ -10,7 +10,7 @@ from typing import List, Sequence, Tuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from runtime.builder.data.dataset import Picture, SegmentationDataset, ids_as_stored, ids_mapped
+from runtime.builder.data.dataset import Sample, SegmentationDataset, ids_as_stored, ids_mapped
 from runtime.errors import InvalidInput
 from runtime.files.validation import first_complaint
 from runtime.image.label_map import Classes, Colour
@@ -45,7 +45,7 @@ ADE20K_CLASSES = 150
 
 
 def open_dataset(folder: Path) -> SegmentationDataset:
-    """Every picture of every split of the dataset in `folder`, in any of the three layouts.
+    """Every image of every split of the dataset in `folder`, in any of the three layouts.
 
     Raises:
         InvalidInput: the folder is none of the layouts, or contradicts the one it has.
@@ -85,43 +85,43 @@ def _native(folder: Path) -> SegmentationDataset:
             "ignore_id is optional",
         ) from wrong
     classes = Classes(tuple(said.classes), tuple(said.palette), said.ignore_id)
-    pictures: List[Picture] = []
+    samples: List[Sample] = []
     for part in sorted(p for p in folder.iterdir() if (p / "images").is_dir()):
         for image in _images_in(part / "images"):
             labels = part / "labels" / f"{image.stem}.png"
-            pictures.append(Picture(image.stem, part.name, image, _existing(labels, image)))
-    return _dataset(said.name, classes, pictures, folder, ids_as_stored(classes))
+            samples.append(Sample(image.stem, part.name, image, _existing(labels, image)))
+    return _dataset(said.name, classes, samples, folder, ids_as_stored(classes))
 
 
 def _cityscapes(folder: Path) -> SegmentationDataset:
     classes = Classes(
         tuple(name for _, name, _ in CITYSCAPES), tuple(colour for _, _, colour in CITYSCAPES)
     )
-    pictures: List[Picture] = []
+    samples: List[Sample] = []
     for part in sorted(p for p in (folder / "leftImg8bit").iterdir() if p.is_dir()):
         for image in sorted(part.glob("*/*_leftImg8bit.png")):
             name = image.name[: -len("_leftImg8bit.png")]
             labels = (
                 folder / "gtFine" / part.name / image.parent.name / f"{name}_gtFine_labelIds.png"
             )
-            pictures.append(Picture(name, part.name, image, _existing(labels, image)))
+            samples.append(Sample(name, part.name, image, _existing(labels, image)))
     train_ids = {stored: train_id for train_id, (stored, _, _) in enumerate(CITYSCAPES)}
     # License plates have labelId -1, which an 8-bit file stores as 255.
     table = ids_mapped(train_ids, ignored=[*CITYSCAPES_IDS, 255], ignore_id=classes.ignore_id)
-    return _dataset("cityscapes", classes, pictures, folder, table)
+    return _dataset("cityscapes", classes, samples, folder, table)
 
 
 def _ade20k(folder: Path) -> SegmentationDataset:
     classes = Classes(_ade20k_names(folder / "objectInfo150.txt"), _spread_colours(ADE20K_CLASSES))
-    pictures: List[Picture] = []
+    samples: List[Sample] = []
     for part in sorted(p for p in (folder / "images").iterdir() if p.is_dir()):
         for image in _images_in(part):
             labels = folder / "annotations" / part.name / f"{image.stem}.png"
-            pictures.append(Picture(image.stem, part.name, image, _existing(labels, image)))
+            samples.append(Sample(image.stem, part.name, image, _existing(labels, image)))
     table = ids_mapped(
         {k + 1: k for k in range(ADE20K_CLASSES)}, ignored=[0], ignore_id=classes.ignore_id
     )
-    return _dataset("ade20k", classes, pictures, folder, table)
+    return _dataset("ade20k", classes, samples, folder, table)
 
 
 def _ade20k_names(path: Path) -> Tuple[str, ...]:
@@ -164,13 +164,13 @@ def _existing(labels: Path, image: Path) -> Path:
 
 
 def _dataset(
-    name: str, classes: Classes, pictures: Sequence[Picture], folder: Path, table: np.ndarray
+    name: str, classes: Classes, samples: Sequence[Sample], folder: Path, table: np.ndarray
 ) -> SegmentationDataset:
-    if not pictures:
+    if not samples:
         raise InvalidInput(
-            f"{folder} holds no pictures", "Put them into <split>/images and <split>/labels"
+            f"{folder} holds no images", "Put them into <split>/images and <split>/labels"
         )
-    return SegmentationDataset(name, classes, tuple(pictures), table)
+    return SegmentationDataset(name, classes, tuple(samples), table)
 
 
 def _first_line(fault: Exception) -> str:

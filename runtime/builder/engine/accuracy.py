@@ -1,6 +1,6 @@
-"""What a build is worth: measured on labelled pictures through the very code that serves.
+"""What a build is worth: measured on labelled images through the very code that serves.
 
-All builds see each picture in one pass, so every figure compares the same pixels, and the FP32
+All builds see each image in one pass, so every figure compares the same pixels, and the FP32
 build's masks are there to compare with.
 """
 
@@ -42,7 +42,7 @@ class AccuracyLost(BuildFailed):
         told = ", ".join(f"{name} {-found[name]:.2f}" for name in losers[:BLAMED])
         super().__init__(
             f"{summary}; most on {told}",
-            "Calibrate on more pictures, try another calibration.rule, keep layers in "
+            "Calibrate on more images, try another calibration.rule, keep layers in "
             "quantization.keep_float, or accept it with --max-drop",
         )
         self.precision, self.exam, self.summary = precision, exam, summary
@@ -51,30 +51,30 @@ class AccuracyLost(BuildFailed):
 
 def evidence_of(
     segmenters: Mapping[Precision, Segmenter],
-    pictures: SegmentationDataset,
+    images: SegmentationDataset,
     name: str,
     seen_in_training: bool,
     advance: Callable[[], None] = lambda: None,
 ) -> Dict[Precision, Evidence]:
-    """Measures builds on labelled pictures, at the pictures' own size.
+    """Measures builds on labelled images, at the images' own size.
 
     Args:
         segmenters: by precision; `REFERENCE` is among them.
-        pictures: labelled, with the classes of the builds.
-        name: what the evidence calls these pictures.
+        images: labelled, with the classes of the builds.
+        name: what the evidence calls these images.
         seen_in_training: whether the network learnt from any of them.
-        advance: called after each picture.
+        advance: called after each image.
 
     Raises:
-        InvalidInput: a picture is broken, or no pixel is labelled.
+        InvalidInput: an image is broken, or no pixel is labelled.
     """
-    reports, agreement = judged(segmenters, pictures, advance)
+    reports, agreement = judged(segmenters, images, advance)
     return {
         precision: Evidence(
-            dataset=pictures.name,
+            dataset=images.name,
             split=name,
             seen_in_training=seen_in_training,
-            images=len(pictures),
+            images=len(images),
             miou=report.miou,
             iou=report.iou,
             reference_miou=None if precision == REFERENCE else reports[REFERENCE].miou,
@@ -86,32 +86,31 @@ def evidence_of(
 
 def judged(
     segmenters: Mapping[Precision, Segmenter],
-    pictures: SegmentationDataset,
+    images: SegmentationDataset,
     advance: Callable[[], None] = lambda: None,
 ) -> Tuple[Dict[Precision, EvaluationReport], Dict[Precision, float]]:
-    """Reports of all builds, which see each picture in turn.
+    """Reports of all builds, which see each image in turn.
 
     Args:
         segmenters: by precision; `REFERENCE` is among them.
-        pictures: labelled, with the classes of the builds.
-        advance: called after each picture.
+        images: labelled, with the classes of the builds.
+        advance: called after each image.
 
     Returns:
         A report by precision, and by every other precision than `REFERENCE` the share of all
         pixels, unlabelled ones included, that it labels as `REFERENCE` does.
 
     Raises:
-        InvalidInput: a picture is broken, or no pixel is labelled.
+        InvalidInput: an image is broken, or no pixel is labelled.
     """
-    names = pictures.classes.names
+    names = images.classes.names
     matrices = {
-        precision: ConfusionMatrix(len(names), pictures.classes.ignore_id)
-        for precision in segmenters
+        precision: ConfusionMatrix(len(names), images.classes.ignore_id) for precision in segmenters
     }
     equal = {precision: 0 for precision in segmenters if precision != REFERENCE}
     pixels = 0
-    for index in range(len(pictures)):
-        image, truth = pictures.load(index)
+    for index in range(len(images)):
+        image, truth = images.load(index)
         masks = {precision: labels_of(each, image) for precision, each in segmenters.items()}
         for precision, mask in masks.items():
             matrices[precision].add(truth, mask)
@@ -120,14 +119,14 @@ def judged(
         pixels += truth.size
         advance()
     reports = {
-        precision: matrix.report(pictures.name, pictures.splits, names, len(pictures))
+        precision: matrix.report(images.name, images.splits, names, len(images))
         for precision, matrix in matrices.items()
     }
     return reports, {precision: count / pixels for precision, count in equal.items()}
 
 
 def labels_of(segmenter: Segmenter, image: np.ndarray) -> np.ndarray:
-    """The mask of an RGB picture, (height, width) uint8, of the picture's size."""
+    """The mask of an RGB image, (height, width) uint8, of the image's size."""
     frame = Frame(np.ascontiguousarray(image[..., ::-1]), number=0, captured_at=0.0, source="build")
     return segmenter.segment(frame).labels.labels
 
@@ -143,7 +142,7 @@ def require_accuracy(
     Args:
         precision: of the build.
         measured: its evidence.
-        reference: the FP32 build's, on the same pictures in the same order.
+        reference: the FP32 build's, on the same images in the same order.
         gate: what may be lost.
 
     Raises:

@@ -9,9 +9,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from runtime.builder.engine.accuracy import BLAMED, AccuracyLost, losses
-from runtime.builder.engine.int8_plan import RULE_PICTURES, Int8Plan, Int8Planner
-from runtime.builder.engine.resolve import BuildOrder
-from runtime.builder.quantization.comparison import TrialPictures
+from runtime.builder.engine.int8_plan import RULE_IMAGES, Int8Plan, Int8Planner
+from runtime.builder.engine.resolve import ResolvedBuild
+from runtime.builder.quantization.comparison import TrialSet
 from runtime.errors import BuildFailed
 from runtime.files.atomic import write_whole
 from runtime.repository.engine_folder import EngineFolder
@@ -25,7 +25,7 @@ class Exchange(BaseModel):
 
     Attributes:
         other: the class that took or gave most.
-        pixels: how many, on the pictures looked at.
+        pixels: how many, on the images looked at.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,7 +39,7 @@ class FallenClass(BaseModel):
 
     Attributes:
         name: of the class.
-        fall: points of intersection over union on all pictures of the evaluation.
+        fall: points of intersection over union on all images of the evaluation.
         lost_to: where its own pixels went; None if no class took any.
         took_from: whose pixels it was given wrongly; None if no class gave any.
     """
@@ -62,13 +62,13 @@ class FallenClass(BaseModel):
         return f"{self.name} {-self.fall:.2f}{reason}"
 
 
-class BlameReport(BaseModel):
+class AccuracyReport(BaseModel):
     """The whole account, as it is written beside the artefacts.
 
     Attributes:
         problem: what the gate said.
-        pictures: of the evaluation.
-        images: pictures whose pixels were followed; falls are of all of them.
+        trial: of the evaluation.
+        images: images whose pixels were followed; falls are of all of them.
         classes: by fall, the largest first.
         layers: those in INT8 by the noise each makes alone, the worst first, with the logits'
             SQNR in dB.
@@ -85,8 +85,8 @@ class BlameReport(BaseModel):
     command: str
 
 
-def blamed(
-    lost: AccuracyLost, order: BuildOrder, plan: Int8Plan, planner: Int8Planner
+def explain_loss(
+    lost: AccuracyLost, order: ResolvedBuild, plan: Int8Plan, planner: Int8Planner
 ) -> BuildFailed:
     """Looks for the culprits, writes the report, and gives the error that names the worst.
 
@@ -97,18 +97,18 @@ def blamed(
         planner: measures layers, resuming what was measured before.
     """
     exam = order.exams[lost.exam]
-    pictures = TrialPictures.of_dataset(exam.pictures, RULE_PICTURES)
-    before, after = planner.confusions(pictures)
+    trial = TrialSet.of_dataset(exam.images, RULE_IMAGES)
+    before, after = planner.confusions(trial)
     # Of all layers, so that what was measured holds however many are kept.
     every = dataclasses.replace(plan, options=order.recipe.quantization.options())
     sensitivity = planner.sensitivity(every)
     ranked = [layer for layer in sensitivity.worst() if layer not in plan.options.keep_float]
     kept = order.recipe.quantization.keep_worst + BLAMED
     recipe = EngineFolder(order.out).recipe
-    report = BlameReport(
+    report = AccuracyReport(
         problem=lost.problem,
         pictures=exam.choice.name,
-        images=len(pictures.images),
+        images=len(trial.images),
         classes=fallen(lost.measured, lost.reference, before, after),
         layers=tuple((layer, sensitivity.alone[layer].sqnr_db) for layer in ranked),
         command=f"runtime build-engine --recipe {recipe} --int8 --keep-float {kept}",
@@ -119,7 +119,7 @@ def blamed(
     layers = ", ".join(f"{layer} ({sqnr:.1f} dB)" for layer, sqnr in report.layers[:BLAMED])
     return BuildFailed(
         f"{lost.summary}; classes: {classes}; layers: {layers}",
-        f"Keep the worst layers in float with `{report.command}`, calibrate on more pictures, "
+        f"Keep the worst layers in float with `{report.command}`, calibrate on more trial, "
         f"try `--rule auto`, or accept it with --max-drop; {path} has the whole account",
     )
 
@@ -131,9 +131,9 @@ def fallen(
 
     Args:
         own: the INT8 build's evidence.
-        full: FP32's on the same pictures.
+        full: FP32's on the same trial.
         before: (classes, classes) FP32's counts of (truth, prediction) in the order of `iou`.
-        after: INT8's on the same pictures.
+        after: INT8's on the same trial.
     """
     names = list(full.iou)
     change = np.asarray(after, np.int64) - np.asarray(before, np.int64)

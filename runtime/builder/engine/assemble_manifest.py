@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from runtime import __version__
 from runtime.builder.engine.accuracy import REFERENCE
 from runtime.builder.engine.int8_plan import Int8Plan
-from runtime.builder.engine.resolve import BuildOrder
+from runtime.builder.engine.resolve import ResolvedBuild
 from runtime.builder.quantization.calibrate import table_sha256
 from runtime.builder.swiftnet.costs import cost_of
 from runtime.device.machine import installed_backends
@@ -31,7 +31,7 @@ from runtime.repository.manifest import (
     BackendName,
     Build,
     Calibration,
-    Canary,
+    CanarySpec,
     ClassesSpec,
     EngineManifest,
     Evidence,
@@ -59,13 +59,13 @@ class Findings(BaseModel):
     minimum_agreement: Optional[float] = None
 
 
-def portable_builds(order: BuildOrder, plan: Optional[Int8Plan]) -> Dict[Precision, Build]:
+def portable_builds(order: ResolvedBuild, plan: Optional[Int8Plan]) -> Dict[Precision, Build]:
     """The ONNX files as builds without evidence, the reference always among them."""
     wanted: Tuple[Precision, ...] = (REFERENCE, *order.precisions)
     return {precision: _portable_build(order, precision, plan) for precision in wanted}
 
 
-def _portable_build(order: BuildOrder, precision: Precision, plan: Optional[Int8Plan]) -> Build:
+def _portable_build(order: ResolvedBuild, precision: Precision, plan: Optional[Int8Plan]) -> Build:
     path = order.out / ARTEFACTS[precision]
     sha256 = sha256_of(path)
     int8 = plan if precision == "int8" else None
@@ -83,7 +83,7 @@ def _portable_build(order: BuildOrder, precision: Precision, plan: Optional[Int8
     )
 
 
-def _calibration(order: BuildOrder, plan: Int8Plan) -> Optional[Calibration]:
+def _calibration(order: ResolvedBuild, plan: Int8Plan) -> Optional[Calibration]:
     choice = order.recipe.calibration
     if choice is None:
         return None
@@ -96,7 +96,7 @@ def _calibration(order: BuildOrder, plan: Int8Plan) -> Optional[Calibration]:
     )
 
 
-def provisional(order: BuildOrder, builds: Dict[Precision, Build]) -> EngineManifest:
+def provisional(order: ResolvedBuild, builds: Dict[Precision, Build]) -> EngineManifest:
     """A manifest good enough to open the engines with, for measuring them."""
     architecture = order.checkpoint.architecture
     cost = cost_of(architecture, order.input.height, order.input.width)
@@ -121,14 +121,14 @@ def provisional(order: BuildOrder, builds: Dict[Precision, Build]) -> EngineMani
     )
 
 
-def _output(order: BuildOrder) -> OutputSpec:
+def _output(order: ResolvedBuild) -> OutputSpec:
     graph = onnx.load(str(order.out / ARTEFACTS[REFERENCE]), load_external_data=False).graph
     dimensions = graph.output[0].type.tensor_type.shape.dim
     return OutputSpec(height=dimensions[2].dim_value, width=dimensions[3].dim_value)
 
 
 def assembled(
-    order: BuildOrder, builds: Dict[Precision, Build], findings: Findings
+    order: ResolvedBuild, builds: Dict[Precision, Build], findings: Findings
 ) -> EngineManifest:
     """The final manifest: ordered builds with their evidence, and former ones that still hold.
 
@@ -153,7 +153,7 @@ def assembled(
     return former if former is not None and _says_the_same(former, fresh) else fresh
 
 
-def _follows_from_what_is_here(order: BuildOrder, build: Build) -> bool:
+def _follows_from_what_is_here(order: ResolvedBuild, build: Build) -> bool:
     """Whether a former build is portable, or a plan of a file that is still the same."""
     if build.compute_capability is None:
         return True
@@ -161,7 +161,7 @@ def _follows_from_what_is_here(order: BuildOrder, build: Build) -> bool:
     return source.is_file() and sha256_of(source) == build.onnx_sha256
 
 
-def _plan_sources(order: BuildOrder, former: Optional[EngineManifest]) -> Dict[str, str]:
+def _plan_sources(order: ResolvedBuild, former: Optional[EngineManifest]) -> Dict[str, str]:
     """Files of the folder that plans are built from, whether or not they are builds themselves."""
     made = [FLOAT_MODEL]
     made += [INT8_HALF_MODEL] if "int8" in order.precisions else []
@@ -170,7 +170,7 @@ def _plan_sources(order: BuildOrder, former: Optional[EngineManifest]) -> Dict[s
     return {**kept, **{name: sha256_of(order.out / name) for name in made}}
 
 
-def _former_manifest(order: BuildOrder) -> Optional[EngineManifest]:
+def _former_manifest(order: ResolvedBuild) -> Optional[EngineManifest]:
     """The folder's manifest, if it is of the same network and input."""
     try:
         former = EngineFolder(order.out).manifest
@@ -188,15 +188,15 @@ def _says_the_same(former: EngineManifest, fresh: EngineManifest) -> bool:
 
 
 def _canary(
-    order: BuildOrder, findings: Findings, former: Optional[EngineManifest]
-) -> Optional[Canary]:
+    order: ResolvedBuild, findings: Findings, former: Optional[EngineManifest]
+) -> Optional[CanarySpec]:
     """The canary; builds of a former manifest that stay are to pass it too."""
     minimum = findings.minimum_agreement
     if minimum is None:
         return None
     if former is not None and former.canary is not None:
         minimum = min(minimum, former.canary.minimum_agreement)
-    return Canary(
+    return CanarySpec(
         image=CANARY_IMAGE,
         image_sha256=sha256_of(order.out / CANARY_IMAGE),
         labels=CANARY_LABELS,

@@ -14,11 +14,11 @@ import numpy as np
 import onnx
 
 from runtime.builder.engine.accuracy import REFERENCE, AccuracyLost, require_accuracy
-from runtime.builder.engine.accuracy_report import REPORT_NAME, blamed
+from runtime.builder.engine.accuracy_report import REPORT_NAME, explain_loss
 from runtime.builder.engine.assemble_manifest import ARTEFACTS, Findings, assembled, portable_builds
 from runtime.builder.engine.evaluate_builds import examined, trial_key, trial_parts
 from runtime.builder.engine.int8_plan import Int8Plan, Int8Planner, plain_options
-from runtime.builder.engine.resolve import BuildOrder
+from runtime.builder.engine.resolve import ResolvedBuild
 from runtime.builder.export.argmax_output import with_labels_inside
 from runtime.builder.export.export import onnx_from_model
 from runtime.builder.export.fp16 import half_from_float
@@ -33,7 +33,7 @@ from runtime.builder.quantization.calibrate import (
     table_text,
 )
 from runtime.builder.quantization.quantize import int8_from_float, with_corrected_biases
-from runtime.builder.step_cache import BuildState, key_of
+from runtime.builder.step_cache import StepCache, key_of
 from runtime.builder.tensorrt.build_plans import build_plans
 from runtime.builder.tensorrt.calibration_cache import cache_from_ranges
 from runtime.errors import BuildFailed
@@ -57,7 +57,7 @@ REVISIONS = {"export": 1, "calibrate": 1, "quantize": 1, "half": 1, "labels": 1,
 CALIBRATION = "calibration"
 
 
-def build_engine(order: BuildOrder, reporter: Optional[Reporter] = None) -> EngineManifest:
+def build_engine(order: ResolvedBuild, reporter: Optional[Reporter] = None) -> EngineManifest:
     """Builds what is ordered into the order's folder and returns the manifest written there.
 
     The float master is always made, as every other build is measured against it; it becomes a
@@ -66,17 +66,17 @@ def build_engine(order: BuildOrder, reporter: Optional[Reporter] = None) -> Engi
 
     Raises:
         BuildFailed: a step could not make its artefact, or a build loses too much accuracy.
-        InvalidInput: a picture is missing or broken.
+        InvalidInput: an image is missing or broken.
     """
     return _Chain(order, reporter or Silence()).run()
 
 
-def int8_planner(order: BuildOrder, reporter: Reporter) -> Tuple[Int8Planner, Int8Plan]:
+def int8_planner(order: ResolvedBuild, reporter: Reporter) -> Tuple[Int8Planner, Int8Plan]:
     """Exports and calibrates as a build would, and no more: what studies of INT8 start from.
 
     Raises:
         BuildFailed: one of the two steps could not be done.
-        InvalidInput: a picture is missing or broken.
+        InvalidInput: an image is missing or broken.
     """
     return _Chain(order, reporter).planned()
 
@@ -84,11 +84,11 @@ def int8_planner(order: BuildOrder, reporter: Reporter) -> Tuple[Int8Planner, In
 class _Chain:
     """One build of one order."""
 
-    def __init__(self, order: BuildOrder, reporter: Reporter) -> None:
+    def __init__(self, order: ResolvedBuild, reporter: Reporter) -> None:
         self._order = order
         self._reporter = reporter
         self._folder = EngineFolder(order.out)
-        self._state = BuildState(order.out)
+        self._state = StepCache(order.out)
         self._planner = Int8Planner(order, self._state, reporter, self._float_model)
 
     def run(self) -> EngineManifest:
@@ -132,7 +132,7 @@ class _Chain:
         self._artefact("export", FLOAT_MODEL, key, make)
 
     def _calibrated(self) -> RangeTable:
-        """The ranges of this graph on these pictures, from the disk if they are there."""
+        """The ranges of this graph on these images, from the disk if they are there."""
         order, choice = self._order, self._order.recipe.calibration
         images = order.calibration_images
         if choice is None or not images:
@@ -229,8 +229,8 @@ class _Chain:
         except AccuracyLost as lost:
             if lost.precision != "int8" or plan is None:
                 raise
-            raise blamed(lost, self._order, plan, self._planner) from lost
-        # What an earlier attempt was blamed for no longer holds.
+            raise explain_loss(lost, self._order, plan, self._planner) from lost
+        # What an earlier attempt was explain_loss for no longer holds.
         (self._order.out / REPORT_NAME).unlink(missing_ok=True)
 
     def _float_model(self) -> onnx.ModelProto:

@@ -1,4 +1,4 @@
-"""Which pictures a recipe means: of a dataset by split and name, or all of a folder."""
+"""Which images a recipe means: of a dataset by split and name, or all of a folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from runtime.builder.engine.recipe import CalibrationChoice
 from runtime.errors import InvalidConfig, InvalidInput
 
 
-def calibration_pictures(
+def calibration_images(
     choice: Optional[CalibrationChoice], dataset: Optional[SegmentationDataset], out: Path
 ) -> Tuple[Path, ...]:
     """What INT8 ranges are to be measured on: at most `choice.count`, evenly spread.
@@ -23,25 +23,25 @@ def calibration_pictures(
 
     Raises:
         InvalidConfig: there is no choice.
-        InvalidInput: there are no such pictures.
+        InvalidInput: there are no such images.
     """
     if choice is None:
         raise InvalidConfig(
-            "an INT8 build needs calibration pictures, and none are named",
-            "Give --calib DIR with some hundred pictures as the camera takes them",
+            "an INT8 build needs calibration images, and none are named",
+            "Give --calib DIR with some hundred images as the camera takes them",
         )
     if choice.folder is not None:
         images = images_in(out / choice.folder)
     elif dataset is not None:
-        pictures = dataset.of_splits(*choice.splits).named(choice.pictures).pictures
-        images = tuple(picture.image for picture in pictures)
+        samples = dataset.of_splits(*choice.splits).named(choice.pictures).samples
+        images = tuple(sample.image for sample in samples)
     else:
         images = ()
     return evenly(images, choice.count)
 
 
 def images_in(folder: Path) -> Tuple[Path, ...]:
-    """The pictures of a folder, or of its `images`, sorted by name.
+    """The images of a folder, or of its `images`, sorted by name.
 
     Raises:
         InvalidInput: there are none.
@@ -52,6 +52,6 @@ def images_in(folder: Path) -> Tuple[Path, ...]:
             if found:
                 return tuple(sorted(found))
     raise InvalidInput(
-        f"{folder} holds no pictures ({', '.join(IMAGE_ENDINGS)})",
-        "Give --calib the folder in which the calibration pictures lie",
+        f"{folder} holds no images ({', '.join(IMAGE_ENDINGS)})",
+        "Give --calib the folder in which the calibration images lie",
     )

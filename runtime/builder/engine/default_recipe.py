@@ -1,4 +1,4 @@
-"""A recipe for those who have none: derived from a checkpoint and a folder of pictures."""
+"""A recipe for those who have none: derived from a checkpoint and a folder of images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runtime.builder.engine.recipe import CalibrationChoice, EvaluationChoice, R
 from runtime.errors import RuntimeFault
 
 _DEFAULT_NAME = "engine"
-# dataset.json lies at most two folders above the pictures of a split.
+# dataset.json lies at most two folders above the images of a split.
 _ASCENT = 3
 
 
@@ -26,12 +26,12 @@ def name_from(path: Path) -> str:
 def derived_recipe(
     checkpoint: Path, card: Optional[TrainingCard], calibration: Optional[Path], out: Path
 ) -> Recipe:
-    """What can be known: the dataset around the calibration pictures, and what was held out.
+    """What can be known: the dataset around the calibration images, and what was held out.
 
     Args:
         checkpoint: the trained network's file.
         card: what it says about itself.
-        calibration: folder of pictures; without one only float builds are possible.
+        calibration: folder of images; without one only float builds are possible.
         out: the engine folder, which the recipe's paths start from.
     """
     dataset = None if calibration is None else dataset_around(calibration)
@@ -46,7 +46,7 @@ def derived_recipe(
 
 
 def calibration_from(folder: Path, out: Path) -> CalibrationChoice:
-    """All pictures of a folder, under a name that tells the folder."""
+    """All images of a folder, under a name that tells the folder."""
     resolved = folder.resolve()
     # `images` says nothing; the split and the dataset above it do.
     parts = [part for part in resolved.parts[-3:] if part not in ("images", os.sep)]
@@ -56,20 +56,20 @@ def calibration_from(folder: Path, out: Path) -> CalibrationChoice:
 
 
 def dataset_around(folder: Path) -> Optional[Path]:
-    """The dataset that a folder of pictures belongs to, if it is one of the native form."""
+    """The dataset that a folder of images belongs to, if it is one of the native form."""
     resolved = folder.resolve()
     candidates = [resolved, *resolved.parents][:_ASCENT]
     return next((c for c in candidates if (c / "dataset.json").is_file()), None)
 
 
 def _evaluations(folder: Path, card: Optional[TrainingCard]) -> List[EvaluationChoice]:
-    """The pictures that training held out, and the split `val`; unknown counts as seen."""
+    """The images that training held out, and the split `val`; unknown counts as seen."""
     try:
         dataset = open_dataset(folder)
     except RuntimeFault:
-        # Pictures without label maps can calibrate, though nothing can be measured on them.
+        # Images without label maps can calibrate, though nothing can be measured on them.
         return []
-    splits = {picture.split for picture in dataset.pictures}
+    splits = {image.split for image in dataset.samples}
     learnt = None if card is None or card.dataset != dataset.name else card.plan
     choices: List[EvaluationChoice] = []
     if learnt is not None and learnt.get("hold_out"):

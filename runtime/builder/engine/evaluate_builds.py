@@ -14,7 +14,7 @@ from PIL import Image
 from runtime.builder.data.dataset import read_image
 from runtime.builder.engine.accuracy import REFERENCE, evidence_of, labels_of, lowest_agreement
 from runtime.builder.engine.assemble_manifest import Findings, provisional
-from runtime.builder.engine.resolve import BuildOrder, Exam
+from runtime.builder.engine.resolve import EvaluationSet, ResolvedBuild
 from runtime.builder.progress import Advance
 from runtime.builder.step_cache import key_of
 from runtime.files.atomic import write_whole
@@ -31,8 +31,8 @@ CANARY_CEILING = 0.97
 CANARY_FLOOR = 0.6
 
 
-def trial_key(order: BuildOrder, builds: Mapping[Precision, Build]) -> str:
-    """What the findings depend on: every build, picture and label map, by content."""
+def trial_key(order: ResolvedBuild, builds: Mapping[Precision, Build]) -> str:
+    """What the findings depend on: every build, image and label map, by content."""
     return key_of(
         {precision: build.sha256 for precision, build in builds.items()},
         [build.backend_version for build in builds.values()],
@@ -42,27 +42,27 @@ def trial_key(order: BuildOrder, builds: Mapping[Precision, Build]) -> str:
     )
 
 
-def _described(exam: Exam) -> List[object]:
+def _described(exam: EvaluationSet) -> List[object]:
     digest = hashlib.sha256()
-    for picture in exam.pictures.pictures:
-        for path in (picture.image, picture.labels):
+    for image in exam.images.samples:
+        for path in (image.image, image.labels):
             digest.update(path.read_bytes())
     return [exam.choice.model_dump(mode="json"), digest.hexdigest()]
 
 
-def trial_parts(order: BuildOrder) -> int:
+def trial_parts(order: ResolvedBuild) -> int:
     """How often `examined` will advance."""
-    return sum(len(exam.pictures) for exam in order.exams) + 1
+    return sum(len(exam.images) for exam in order.exams) + 1
 
 
-def examined(order: BuildOrder, builds: Mapping[Precision, Build], advance: Advance) -> Findings:
+def examined(order: ResolvedBuild, builds: Mapping[Precision, Build], advance: Advance) -> Findings:
     """Opens every build with the backend that will serve it and measures them all.
 
-    Writes the canary: the picture, and the FP32 build's labels for it.
+    Writes the canary: the image, and the FP32 build's labels for it.
 
     Raises:
         EngineRefused: a build cannot be opened.
-        InvalidInput: a picture or label map is missing or broken.
+        InvalidInput: an image or label map is missing or broken.
     """
     manifest = provisional(order, dict(builds))
     with ExitStack() as opened:
@@ -75,7 +75,7 @@ def examined(order: BuildOrder, builds: Mapping[Precision, Build], advance: Adva
         for exam in order.exams:
             choice = exam.choice
             measured = evidence_of(
-                segmenters, exam.pictures, choice.name, choice.seen_in_training, advance
+                segmenters, exam.images, choice.name, choice.seen_in_training, advance
             )
             for precision, found in measured.items():
                 evidence[precision].append(found)
@@ -86,7 +86,7 @@ def examined(order: BuildOrder, builds: Mapping[Precision, Build], advance: Adva
     return Findings(evidence=evidence, minimum_agreement=agreement)
 
 
-def _canary(order: BuildOrder, path: Path, segmenters: Mapping[Precision, Segmenter]) -> float:
+def _canary(order: ResolvedBuild, path: Path, segmenters: Mapping[Precision, Segmenter]) -> float:
     """Writes the canary and returns the agreement below which an engine is not to be trusted."""
     image = read_image(path)
     mask = labels_of(segmenters[REFERENCE], image)

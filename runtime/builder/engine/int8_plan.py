@@ -1,7 +1,7 @@
 """What the INT8 twin is to be: which rule reads its ranges, and which layers stay float.
 
 A recipe may name both. Where it leaves them to measurement (`rule = "auto"`, `keep_worst = N`) they
-are measured here, once for the same inputs, on labelled pictures if the order has some.
+are measured here, once for the same inputs, on labelled images if the order has some.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 import onnx
 
 from runtime.builder.data.dataset import evenly
-from runtime.builder.engine.resolve import BuildOrder, Exam
+from runtime.builder.engine.resolve import EvaluationSet, ResolvedBuild
 from runtime.builder.progress import Reporter
 from runtime.builder.quantization.bias_correction import bias_corrections
 from runtime.builder.quantization.calibrate import RangeTable, calibration_images
 from runtime.builder.quantization.choose_rule import AUTO, RuleChoice, rule_chosen
-from runtime.builder.quantization.comparison import FloatAnswers, TrialPictures
+from runtime.builder.quantization.comparison import FloatAnswers, TrialSet
 from runtime.builder.quantization.histogram import DEFAULT_RULE, RULES
 from runtime.builder.quantization.qdq_placement import QuantizationOptions
 from runtime.builder.quantization.sensitivity import (
@@ -29,15 +29,15 @@ from runtime.builder.quantization.sensitivity import (
     SensitivityStudy,
     View,
 )
-from runtime.builder.step_cache import BuildState, key_of
+from runtime.builder.step_cache import StepCache, key_of
 from runtime.errors import InvalidConfig
 from runtime.repository.engine_folder import INT8_MODEL, sha256_of
 
-RULE_PICTURES = 100
+RULE_IMAGES = 100
 """At most, to choose a rule by: two of CamVid's rules differ by hundredths of a point."""
-FEW_PICTURES = 8
+FEW_IMAGES = 8
 """At most, to rank layers by: their noise differs by factors, not by shares."""
-BIAS_PICTURES = 32
+BIAS_IMAGES = 32
 """At most, to correct biases on: each gives tens of thousands of positions."""
 REVISION = 1
 
@@ -83,8 +83,8 @@ class Int8Planner:
 
     def __init__(
         self,
-        order: BuildOrder,
-        state: BuildState,
+        order: ResolvedBuild,
+        state: StepCache,
         reporter: Reporter,
         model: Callable[[], onnx.ModelProto],
     ) -> None:
@@ -95,7 +95,7 @@ class Int8Planner:
 
         Raises:
             InvalidConfig: more layers are to stay float than there are.
-            InvalidInput: a picture is missing or broken.
+            InvalidInput: an image is missing or broken.
         """
         recipe = self._order.recipe
         options = recipe.quantization.options()
@@ -111,7 +111,7 @@ class Int8Planner:
         return dataclasses.replace(plan, options=options.keeping(kept))
 
     def corrections(self, plan: Int8Plan) -> Dict[str, np.ndarray]:
-        """What the biases need, on a part of the calibration pictures."""
+        """What the biases need, on a part of the calibration trial."""
         images = self._bias_images()
         with self._reporter.step("correct biases", len(images)) as advance:
             return bias_corrections(
@@ -123,53 +123,53 @@ class Int8Planner:
             )
 
     def bias_images_sha256(self) -> str:
-        """Of the pictures that `corrections` looks at."""
+        """Of the images that `corrections` looks at."""
         return key_of([image.model_dump() for image in calibration_images(self._bias_images())])
 
     def sensitivity(
-        self, plan: Int8Plan, views: Tuple[View, ...] = ("alone",), count: int = FEW_PICTURES
+        self, plan: Int8Plan, views: Tuple[View, ...] = ("alone",), count: int = FEW_IMAGES
     ) -> SensitivityReport:
         """How much each layer hurts, from the disk as far as it was measured before."""
-        pictures, _ = self.pictures(count, count)
-        study = self.study(plan, pictures)
+        trial, _ = self.trial_images(count, count)
+        study = self.study(plan, trial)
         left = study.left(views)
         if not left:
             self._reporter.skipped("sensitivity")
-            return study.run(lambda: self._answers(pictures), views)
+            return study.run(lambda: self._answers(trial), views)
         with self._reporter.step("sensitivity", left) as advance:
-            return study.run(lambda: self._answers(pictures), views, advance)
+            return study.run(lambda: self._answers(trial), views, advance)
 
-    def confusions(self, pictures: TrialPictures) -> Tuple[np.ndarray, np.ndarray]:
-        """Counts of (truth, prediction) on labelled pictures: FP32's, and the INT8 file's."""
+    def confusions(self, trial: TrialSet) -> Tuple[np.ndarray, np.ndarray]:
+        """Counts of (truth, prediction) on labelled trial: FP32's, and the INT8 file's."""
         twin = onnx.load(str(self._order.out / INT8_MODEL))
-        with self._reporter.step("follow pixels", 2 * len(pictures.images)) as advance:
-            answers = FloatAnswers(self._model(), pictures, self._order.input, advance)
+        with self._reporter.step("follow pixels", 2 * len(trial.images)) as advance:
+            answers = FloatAnswers(self._model(), trial, self._order.input, advance)
             both = (answers.itself, answers.compared(twin, advance))
         before, after = (np.asarray(found.confusion).sum(0) for found in both)
         return before, after
 
-    def study(self, plan: Int8Plan, pictures: TrialPictures) -> SensitivityStudy:
-        """The study of this graph, these thresholds and these pictures, wherever it stands."""
+    def study(self, plan: Int8Plan, trial: TrialSet) -> SensitivityStudy:
+        """The study of this graph, these thresholds and these trial, wherever it stands."""
         key = key_of(
             REVISION,
             plan.table.graph_sha256,
             plan.thresholds,
             plain_options(plan.options),
             self._order.input.model_dump(mode="json"),
-            pictures_sha256(pictures),
+            images_sha256(trial),
         )
         path = self._order.out / SENSITIVITY_NAME
         return SensitivityStudy(self._model(), plan.thresholds, plan.options, path, key)
 
-    def pictures(self, labelled: int, bare: int) -> Tuple[TrialPictures, str]:
-        """Pictures to judge by, and what to call them: labelled and held out, if there are any."""
-        exam = judging_exam(self._order.exams)
+    def trial_images(self, labelled: int, bare: int) -> Tuple[TrialSet, str]:
+        """Images to judge by, and what to call them: labelled and held out, if there are any."""
+        exam = judging_set(self._order.exams)
         if exam is None:
             images = self._order.calibration_images
-            return TrialPictures.of_images(images, bare), "calibration pictures"
+            return TrialSet.of_images(images, bare), "calibration images"
         seen = " (seen in training)" if exam.choice.seen_in_training else ""
-        name = f"{exam.pictures.name} {exam.choice.name}{seen}"
-        return TrialPictures.of_dataset(exam.pictures, labelled), name
+        name = f"{exam.images.name} {exam.choice.name}{seen}"
+        return TrialSet.of_dataset(exam.images, labelled), name
 
     def _worst(self, plan: Int8Plan, count: int) -> List[str]:
         report = self.sensitivity(plan)
@@ -181,40 +181,40 @@ class Int8Planner:
         return report.worst()[:count]
 
     def _choice(self, table: RangeTable, options: QuantizationOptions) -> RuleChoice:
-        pictures, name = self.pictures(RULE_PICTURES, RULE_PICTURES)
+        trial, name = self.trial_images(RULE_IMAGES, RULE_IMAGES)
         key = key_of(
             REVISION,
             table.graph_sha256,
             table.ranges,
             plain_options(options),
             self._order.input.model_dump(mode="json"),
-            [name, pictures_sha256(pictures)],
+            [name, images_sha256(trial)],
         )
         if self._state.is_done("rule", key):
             self._reporter.skipped("rule")
             return RuleChoice.model_validate(self._state.result("rule"))
-        with self._reporter.step("rule", (1 + len(RULES)) * len(pictures.images)) as advance:
-            answers = FloatAnswers(self._model(), pictures, self._order.input, advance)
+        with self._reporter.step("rule", (1 + len(RULES)) * len(trial.images)) as advance:
+            answers = FloatAnswers(self._model(), trial, self._order.input, advance)
             rule, reason, scores = rule_chosen(self._model(), table, options, answers, advance)
             choice = RuleChoice(
                 rule=rule,
                 reason=reason,
                 pictures=name,
-                images=len(pictures.images),
+                images=len(trial.images),
                 reference_miou=answers.itself.miou,
                 scores=scores,
             )
             self._state.record("rule", key, [], choice.model_dump(mode="json"))
         return choice
 
-    def _answers(self, pictures: TrialPictures) -> FloatAnswers:
-        return FloatAnswers(self._model(), pictures, self._order.input)
+    def _answers(self, trial: TrialSet) -> FloatAnswers:
+        return FloatAnswers(self._model(), trial, self._order.input)
 
     def _bias_images(self) -> Tuple[Path, ...]:
-        return evenly(self._order.calibration_images, BIAS_PICTURES)
+        return evenly(self._order.calibration_images, BIAS_IMAGES)
 
 
-def judging_exam(exams: Sequence[Exam]) -> Optional[Exam]:
+def judging_set(exams: Sequence[EvaluationSet]) -> Optional[EvaluationSet]:
     """The first that the network has not learnt from, else the first."""
     unseen = [exam for exam in exams if not exam.choice.seen_in_training]
     return next(iter([*unseen, *exams]), None)
@@ -225,8 +225,8 @@ def plain_options(options: QuantizationOptions) -> Dict[str, Any]:
     return {**dataclasses.asdict(options), "keep_float": sorted(options.keep_float)}
 
 
-def pictures_sha256(pictures: TrialPictures) -> str:
-    """Of the pictures' contents, and of their labels', in order."""
-    labelled = pictures.labelled
-    labels = [] if labelled is None else [picture.labels for picture in labelled.pictures]
-    return key_of([sha256_of(path) for path in (*pictures.images, *labels)])
+def images_sha256(trial: TrialSet) -> str:
+    """Of the images' contents, and of their labels', in order."""
+    labelled = trial.labelled
+    labels = [] if labelled is None else [image.labels for image in labelled.samples]
+    return key_of([sha256_of(path) for path in (*trial.images, *labels)])

@@ -27,7 +27,7 @@ _SAID_ELSEWHERE: Any = {
 
 
 class InputChoice(Table):
-    """The size of the network's input, and how pictures of other sizes are brought to it."""
+    """The size of the network's input, and how images of other sizes are brought to it."""
 
     height: int = Field(ge=32, le=8192)
     width: int = Field(ge=32, le=8192)
@@ -36,13 +36,13 @@ class InputChoice(Table):
 
 
 class CalibrationChoice(Table):
-    """The pictures that the INT8 ranges come from, and the rule that reads them.
+    """The images that the INT8 ranges come from, and the rule that reads them.
 
     Attributes:
         name: of the set, under which its range tables are kept.
-        folder: a folder of pictures; or, without one, pictures of the dataset:
+        folder: a folder of images; or, without one, images of the dataset:
         splits: from these splits,
-        pictures: whose names match this shell pattern.
+        images: whose names match this shell pattern.
         count: at most so many, evenly spread.
         rule: which threshold to take from the distributions; `auto` measures every rule.
     """
@@ -87,12 +87,12 @@ class QuantizationChoice(Table):
 
 
 class EvaluationChoice(Table):
-    """Labelled pictures that every build is measured on.
+    """Labelled images that every build is measured on.
 
     Attributes:
         name: what the manifest calls the measurement.
         splits: of the dataset.
-        pictures: shell pattern of the names.
+        images: shell pattern of the names.
         seen_in_training: whether the network learnt from any of them.
     """
 
@@ -124,7 +124,7 @@ class Recipe(Table):
             names are its own where the checkpoint does not bring them.
         precisions: what to build where the command does not say.
         input: needed where the checkpoint does not say what size it was trained for.
-        canary: name of the picture that readiness is proven with; the first one evaluated if unset.
+        canary: name of the image that readiness is proven with; the first one evaluated if unset.
         tensorrt: how plans are built where TensorRT is installed; none are without this table,
             unless the command asks for them.
     """
@@ -145,7 +145,7 @@ class Recipe(Table):
     def _consistent(self) -> Recipe:
         by_folder = self.calibration is None or self.calibration.folder is not None
         if self.dataset is None and (self.evaluation or not by_folder):
-            raise ValueError("calibration or evaluation chooses pictures but there is no dataset")
+            raise ValueError("calibration or evaluation chooses images but there is no dataset")
         return self
 
     @property

@@ -11,7 +11,7 @@ from runtime.builder.card import TrainingCard, card_of
 from runtime.builder.checkpoint import Checkpoint, load_checkpoint
 from runtime.builder.data.dataset import SegmentationDataset
 from runtime.builder.data.layouts import open_dataset
-from runtime.builder.engine.calibration_set import calibration_pictures
+from runtime.builder.engine.calibration_set import calibration_images
 from runtime.builder.engine.default_recipe import calibration_from, derived_recipe, name_from
 from runtime.builder.engine.recipe import EvaluationChoice, Recipe, recipe_from_file, recipe_text
 from runtime.builder.tensorrt.build_plans import installed_tensorrt
@@ -27,14 +27,14 @@ ENGINES = Path("engines")
 
 
 @dataclass(frozen=True)
-class BuildRequest:
+class BuildEngineOptions:
     """What `runtime build-engine` was told; None and empty mean that the recipe says it.
 
     Attributes:
         checkpoint: the trained network.
         recipe: the recipe's file.
         precisions: what to build.
-        calibration: folder of calibration pictures.
+        calibration: folder of calibration images.
         dataset: folder of the dataset.
         out: the engine folder.
         max_drop: points of mIoU that a build may lose.
@@ -61,15 +61,15 @@ class BuildRequest:
 
 
 @dataclass(frozen=True)
-class Exam:
-    """Labelled pictures to measure builds on."""
+class EvaluationSet:
+    """Labelled images to measure builds on."""
 
     choice: EvaluationChoice
-    pictures: SegmentationDataset
+    images: SegmentationDataset
 
 
 @dataclass(frozen=True)
-class BuildOrder:
+class ResolvedBuild:
     """All that a build needs.
 
     Attributes:
@@ -81,10 +81,10 @@ class BuildOrder:
         precisions: what to build.
         calibration_images: empty where nothing is to be calibrated.
         exams: may be empty.
-        canary: picture that readiness is proven with.
+        canary: image that readiness is proven with.
         plans: how to build TensorRT plans; None without any.
-        labels_inside: see `BuildRequest`.
-        calibration_cache: see `BuildRequest`.
+        labels_inside: see `BuildEngineOptions`.
+        calibration_cache: see `BuildEngineOptions`.
     """
 
     recipe: Recipe
@@ -94,14 +94,14 @@ class BuildOrder:
     input: InputSpec
     precisions: Tuple[Precision, ...]
     calibration_images: Tuple[Path, ...]
-    exams: Tuple[Exam, ...]
+    exams: Tuple[EvaluationSet, ...]
     canary: Optional[Path]
     plans: Optional[PlanChoice] = None
     labels_inside: bool = False
     calibration_cache: bool = False
 
 
-def order_from_request(request: BuildRequest) -> BuildOrder:
+def resolve_build(request: BuildEngineOptions) -> ResolvedBuild:
     """Finds and reads what the request names; a recipe that had to be derived is written down.
 
     Raises:
@@ -115,18 +115,18 @@ def order_from_request(request: BuildRequest) -> BuildOrder:
     precisions = request.precisions or recipe.precisions
     images: Tuple[Path, ...] = ()
     if "int8" in precisions:
-        images = calibration_pictures(recipe.calibration, dataset, out)
+        images = calibration_images(recipe.calibration, dataset, out)
     elif request.calibration_cache:
         raise InvalidConfig(
             "a calibration cache holds the ranges of an INT8 build, and none is ordered",
             "Add --int8",
         )
     exams = tuple(
-        Exam(choice, dataset.of_splits(*choice.splits).named(choice.pictures))
+        EvaluationSet(choice, dataset.of_splits(*choice.splits).named(choice.pictures))
         for choice in recipe.evaluation
         if dataset is not None
     )
-    return BuildOrder(
+    return ResolvedBuild(
         recipe=recipe,
         out=out,
         checkpoint=checkpoint,
@@ -142,7 +142,7 @@ def order_from_request(request: BuildRequest) -> BuildOrder:
     )
 
 
-def _plans(recipe: Recipe, request: BuildRequest) -> Optional[PlanChoice]:
+def _plans(recipe: Recipe, request: BuildEngineOptions) -> Optional[PlanChoice]:
     """The command insists on plans; a recipe's table waits for a machine that can build them."""
     if request.plans is not None:
         return (recipe.tensorrt or PlanChoice()).overridden(request.plans)
@@ -151,7 +151,7 @@ def _plans(recipe: Recipe, request: BuildRequest) -> Optional[PlanChoice]:
     return recipe.tensorrt
 
 
-def _recipe(request: BuildRequest) -> Tuple[Recipe, Path]:
+def _recipe(request: BuildEngineOptions) -> Tuple[Recipe, Path]:
     """The recipe with the command's overrides, and the engine folder that its paths start from."""
     path = request.recipe
     if path is None and request.out is not None and (request.out / RECIPE_NAME).is_file():
@@ -194,7 +194,7 @@ def _rebased(recipe: Recipe, base: Path, out: Path) -> Recipe:
     return recipe.model_copy(update=changes)
 
 
-def _overridden(recipe: Recipe, request: BuildRequest, out: Path) -> Recipe:
+def _overridden(recipe: Recipe, request: BuildEngineOptions, out: Path) -> Recipe:
     changes: Dict[str, Any] = {}
     if request.checkpoint is not None:
         changes["checkpoint"] = os.path.relpath(request.checkpoint, out)
@@ -268,16 +268,16 @@ def _input(recipe: Recipe, checkpoint: Checkpoint, card: Optional[TrainingCard])
 def _canary(
     recipe: Recipe,
     dataset: Optional[SegmentationDataset],
-    exams: Sequence[Exam],
+    exams: Sequence[EvaluationSet],
     calibration_images: Sequence[Path],
 ) -> Optional[Path]:
     if recipe.canary is not None and dataset is not None:
-        named = [p.image for p in dataset.pictures if p.name == recipe.canary]
+        named = [p.image for p in dataset.samples if p.name == recipe.canary]
         if not named:
             raise InvalidConfig(
-                f"the canary {recipe.canary!r} is no picture of {dataset.name!r}",
-                "Name a picture without its ending, or leave the canary out",
+                f"the canary {recipe.canary!r} is no image of {dataset.name!r}",
+                "Name an image without its ending, or leave the canary out",
             )
         return named[0]
-    candidates = [exam.pictures.pictures[0].image for exam in exams] + list(calibration_images)
+    candidates = [exam.images.samples[0].image for exam in exams] + list(calibration_images)
     return candidates[0] if candidates else None

@@ -22,7 +22,7 @@ def rule_choice_of(manifest: EngineManifest) -> Optional[RuleChoice]:
 def rule_table(choice: RuleChoice) -> Table:
     """mIoU, its change from FP32 and agreement of each rule; the chosen one is marked."""
     table = Table(
-        title=f"threshold rules on {choice.images} of {choice.pictures}",
+        title=f"threshold rules on {choice.images} of {choice.images}",
         caption=f"{choice.rule}: {choice.reason}",
     )
     for heading in ("rule", "mIoU", "to FP32", "noise", "agreement", "logits dB"):

@@ -12,7 +12,7 @@ MEGABYTE = 1e6
 
 
 def evidence_table(manifest: EngineManifest) -> Table:
-    """Size and accuracy of every build; figures on pictures seen in training are called so.
+    """Size and accuracy of every build; figures on images seen in training are called so.
 
     A plan that was built and not run shows the figures of its portable twin, and says whose.
     """

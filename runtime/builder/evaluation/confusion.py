@@ -11,16 +11,16 @@ from runtime.errors import InvalidInput
 
 
 class EvaluationReport(BaseModel):
-    """The measures of one predictor on one set of pictures; shares are between 0 and 1.
+    """The measures of one predictor on one set of images; shares are between 0 and 1.
 
     Attributes:
         dataset: its name.
-        splits: where the pictures come from.
-        images: pictures compared.
+        splits: where the images come from.
+        images: images compared.
         miou: mean of `iou` over the classes that have one.
         pixel_accuracy: share of the labelled pixels predicted right.
         iou: intersection over union by class name; None for a class that is neither labelled nor
-            predicted in any picture, which does not count.
+            predicted in any image, which does not count.
         confusion: pixels by (truth, prediction), rows and columns in the order of `iou`.
     """
 
@@ -116,9 +116,9 @@ class ConfusionMatrix:
 
         Args:
             dataset: name of the dataset.
-            splits: where the pictures come from.
+            splits: where the images come from.
             names: of the classes.
-            images: pictures counted.
+            images: images counted.
 
         Raises:
             InvalidInput: nothing was counted.

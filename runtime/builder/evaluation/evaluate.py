@@ -23,7 +23,7 @@ class ModelPredictor:
     """A torch model as a predictor, with the preprocessing and the exact labels of serving.
 
     Args:
-        model: takes normalised pictures; it is put into evaluation mode.
+        model: takes normalised images; it is put into evaluation mode.
         spec: its input.
         device: where it is.
     """
@@ -49,29 +49,29 @@ class ModelPredictor:
         return resize_labels(labels[placement.rows, placement.columns], height, width)
 
 
-def evaluate(predict: Predictor, pictures: SegmentationDataset) -> EvaluationReport:
-    """Compares predictions with the truth at each picture's own size, one picture at a time.
+def evaluate(predict: Predictor, images: SegmentationDataset) -> EvaluationReport:
+    """Compares predictions with the truth at each image's own size, one image at a time.
 
     Raises:
-        InvalidInput: a picture is broken, a prediction has another size or foreign ids, or no
+        InvalidInput: an image is broken, a prediction has another size or foreign ids, or no
             pixel is labelled.
     """
-    matrix = ConfusionMatrix(len(pictures.classes), pictures.classes.ignore_id)
-    for index in range(len(pictures)):
-        rgb, truth = pictures.load(index)
+    matrix = ConfusionMatrix(len(images.classes), images.classes.ignore_id)
+    for index in range(len(images)):
+        rgb, truth = images.load(index)
         matrix.add(truth, predict(np.ascontiguousarray(rgb[..., ::-1])))
-    return matrix.report(pictures.name, pictures.splits, pictures.classes.names, len(pictures))
+    return matrix.report(images.name, images.splits, images.classes.names, len(images))
 
 
-def agreement(first: Predictor, second: Predictor, pictures: SegmentationDataset) -> float:
+def agreement(first: Predictor, second: Predictor, images: SegmentationDataset) -> float:
     """Share of all pixels, unlabelled ones included, to which two predictors give one class.
 
     Raises:
-        InvalidInput: a picture is broken.
+        InvalidInput: an image is broken.
     """
     same = total = 0
-    for index in range(len(pictures)):
-        bgr = np.ascontiguousarray(pictures.load(index)[0][..., ::-1])
+    for index in range(len(images)):
+        bgr = np.ascontiguousarray(images.load(index)[0][..., ::-1])
         equal = first(bgr) == second(bgr)
         same += int(equal.sum())
         total += equal.size

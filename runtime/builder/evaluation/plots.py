@@ -17,7 +17,7 @@ READABLE_NUMBERS = 24
 
 
 def write_report(report: EvaluationReport, folder: Path) -> None:
-    """Writes a report as JSON, and its confusion matrix as a picture, into an existing folder."""
+    """Writes a report as JSON, and its confusion matrix as an image, into an existing folder."""
     write_whole(folder / REPORT_NAME, (report.model_dump_json(indent=2) + "\n").encode())
     write_confusion(report, folder / CONFUSION_NAME)
 

@@ -19,7 +19,7 @@ MOST_CLASSES = 255
 
 
 def with_labels_inside(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Adds the interpolation to the picture's size and the choice of the largest class.
+    """Adds the interpolation to the image's size and the choice of the largest class.
 
     The graph then takes the same `image` and gives `labels`, (1, height, width) uint8; the lowest
     class wins a tie, as in `postprocess.reference`. TensorRT 8.5 casts no integers to UINT8, so

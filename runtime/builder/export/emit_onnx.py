@@ -1,4 +1,4 @@
-"""From a `Graph` to ONNX: opset 17, static shapes, one picture, equal bytes for equal networks."""
+"""From a `Graph` to ONNX: opset 17, static shapes, one image, equal bytes for equal networks."""
 
 from __future__ import annotations
 

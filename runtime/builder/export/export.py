@@ -19,7 +19,7 @@ _SEED = 20
 
 
 def onnx_from_model(model: nn.Module, height: int, width: int) -> onnx.ModelProto:
-    """Exports a network for pictures of one size.
+    """Exports a network for images of one size.
 
     The graph takes `image`, (1, 3, height, width) float32, normalised, and gives `logits`,
     (1, classes, rows, columns) float32 before upsampling. Equal networks give equal bytes,
@@ -29,14 +29,14 @@ def onnx_from_model(model: nn.Module, height: int, width: int) -> onnx.ModelProt
         BuildFailed: the network holds something the exporter does not know, or the exported
             graph does not compute what torch computes.
     """
-    picture = _test_picture(height, width)
-    graph, expected = graph_from_model(model, torch.from_numpy(picture))
+    image = _test_image(height, width)
+    graph, expected = graph_from_model(model, torch.from_numpy(image))
     exported = onnx_from_graph(without_norms(graph))
-    _require_equal(OnnxRunner(exported).run(picture)[0], expected)
+    _require_equal(OnnxRunner(exported).run(image)[0], expected)
     return exported
 
 
-def _test_picture(height: int, width: int) -> np.ndarray:
+def _test_image(height: int, width: int) -> np.ndarray:
     noise = np.random.default_rng(_SEED).normal(size=(1, 3, height, width))
     return noise.astype(np.float32)
 
@@ -44,7 +44,7 @@ def _test_picture(height: int, width: int) -> np.ndarray:
 def _require_equal(computed: np.ndarray, expected: np.ndarray) -> None:
     if not np.isfinite(expected).all():
         raise BuildFailed(
-            "the network answers a test picture with numbers that are not finite",
+            "the network answers a test image with numbers that are not finite",
             "Train it further or take an earlier checkpoint: its weights have diverged",
         )
     if computed.shape != expected.shape:

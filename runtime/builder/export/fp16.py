@@ -1,7 +1,7 @@
 """The FP16 forms of the float master and of its INT8 twin, for runtimes typed by the graph.
 
 TensorRT 8 takes the float master and a flag; TensorRT 10 and later are strongly typed and want the
-precision written down. Pictures and logits stay float32 outside, so all builds of an engine look
+precision written down. Images and logits stay float32 outside, so all builds of an engine look
 alike to those who call them.
 """
 
@@ -14,7 +14,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from runtime.builder.export.graph import INPUT, OUTPUT
-from runtime.builder.export.onnx_graph import Wiring
+from runtime.builder.export.onnx_graph import OnnxGraph
 from runtime.errors import BuildFailed
 
 _INSIDE = "{}/half"
@@ -32,7 +32,7 @@ def half_from_float(model: onnx.ModelProto) -> onnx.ModelProto:
     Raises:
         BuildFailed: a weight is too large for FP16.
     """
-    wiring = Wiring(model)
+    wiring = OnnxGraph(model)
     kept = _float32_by_definition(wiring)
     twin = onnx.ModelProto()
     twin.CopyFrom(model)
@@ -57,7 +57,7 @@ def half_from_float(model: onnx.ModelProto) -> onnx.ModelProto:
     return twin
 
 
-def _float32_by_definition(wiring: Wiring) -> Set[str]:
+def _float32_by_definition(wiring: OnnxGraph) -> Set[str]:
     """Constants that ONNX wants in float32 whatever the graph's type: the scales of Resize."""
     return {tensor for node in wiring.of_type("Resize") for tensor in node.input[1:3] if tensor}
 

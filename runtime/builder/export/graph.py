@@ -16,7 +16,7 @@ INPUT = "image"
 OUTPUT = "logits"
 
 Shape = Tuple[int, int, int]
-"""Channels, rows, columns of a tensor; the batch is always one picture."""
+"""Channels, rows, columns of a tensor; the batch is always one image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +121,7 @@ class Graph:
     """Operations in an order in which every input comes before its use.
 
     Attributes:
-        input_shape: of the tensor `INPUT`, the normalised picture.
+        input_shape: of the tensor `INPUT`, the normalised image.
         operations: the last one's result is the tensor that the network answers with.
     """
 

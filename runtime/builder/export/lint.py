@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from runtime.builder.export.onnx_graph import Wiring, attribute
+from runtime.builder.export.onnx_graph import OnnxGraph, attribute
 from runtime.errors import BuildFailed
 
 NEWEST_OPSET = 17
@@ -42,12 +42,12 @@ class Finding:
         return f"{self.place}: {self.problem}. {self.cure}."
 
 
-Check = Callable[[onnx.ModelProto, Wiring], Iterator[Finding]]
+Check = Callable[[onnx.ModelProto, OnnxGraph], Iterator[Finding]]
 
 
 def findings_of(model: onnx.ModelProto) -> List[Finding]:
     """Everything that TensorRT 8.5 would object to; empty for a file that it takes."""
-    wiring = Wiring(model)
+    wiring = OnnxGraph(model)
     return [finding for check in CHECKS for finding in check(model, wiring)]
 
 
@@ -66,7 +66,7 @@ def require_importable(model: onnx.ModelProto) -> None:
         )
 
 
-def old_enough_versions(model: onnx.ModelProto, _: Wiring) -> Iterator[Finding]:
+def old_enough_versions(model: onnx.ModelProto, _: OnnxGraph) -> Iterator[Finding]:
     """Opset 17 is the last that 8.5 knows."""
     for opset in model.opset_import:
         if opset.domain not in ("", "ai.onnx"):
@@ -81,7 +81,7 @@ def old_enough_versions(model: onnx.ModelProto, _: Wiring) -> Iterator[Finding]:
         )
 
 
-def known_operators(_: onnx.ModelProto, wiring: Wiring) -> Iterator[Finding]:
+def known_operators(_: onnx.ModelProto, wiring: OnnxGraph) -> Iterator[Finding]:
     """Operators that 8.5 lacks, or that only other runtimes' quantization produces."""
     missing = {
         "LayerNormalization": "Write it with elementary operators",
@@ -93,21 +93,21 @@ def known_operators(_: onnx.ModelProto, wiring: Wiring) -> Iterator[Finding]:
         yield Finding(node.name, f"is a {node.op_type}, which 8.5 lacks", missing[node.op_type])
 
 
-def static_shapes(model: onnx.ModelProto, _: Wiring) -> Iterator[Finding]:
+def static_shapes(model: onnx.ModelProto, _: OnnxGraph) -> Iterator[Finding]:
     """The engine is built for one size."""
     for value in (*model.graph.input, *model.graph.output):
         if any(not d.HasField("dim_value") for d in value.type.tensor_type.shape.dim):
             yield Finding(value.name, "has a dynamic shape", "Export with fixed height and width")
 
 
-def three_inputs(_: onnx.ModelProto, wiring: Wiring) -> Iterator[Finding]:
+def three_inputs(_: onnx.ModelProto, wiring: OnnxGraph) -> Iterator[Finding]:
     """8.5 asserts that a zero point is given, though ONNX lets it be left out."""
     for node in wiring.of_type(*_QUANTIZERS):
         if len([tensor for tensor in node.input if tensor]) != 3:
             yield Finding(node.name, "has no zero point", "Give it an INT8 zero point of 0")
 
 
-def int8_zero_points(_: onnx.ModelProto, wiring: Wiring) -> Iterator[Finding]:
+def int8_zero_points(_: onnx.ModelProto, wiring: OnnxGraph) -> Iterator[Finding]:
     """Only symmetric INT8: zero points of that type, all zero, one per scale."""
     for node in wiring.of_type(*_QUANTIZERS):
         points = wiring.constant(node.input[2]) if len(node.input) == 3 else None
@@ -121,7 +121,7 @@ def int8_zero_points(_: onnx.ModelProto, wiring: Wiring) -> Iterator[Finding]:
             yield Finding(node.name, "has not one zero point per scale", "Give as many")
 
 
-def positive_constant_scales(_: onnx.ModelProto, wiring: Wiring) -> Iterator[Finding]:
+def positive_constant_scales(_: onnx.ModelProto, wiring: OnnxGraph) -> Iterator[Finding]:
     """Scales are read at import as float32, unchecked, and must be above zero."""
     for node in wiring.of_type(*_QUANTIZERS):
         scales = wiring.constant(node.input[1])
@@ -135,7 +135,7 @@ def positive_constant_scales(_: onnx.ModelProto, wiring: Wiring) -> Iterator[Fin
             )
 
 
-def per_channel_weights_only(_: onnx.ModelProto, wiring: Wiring) -> Iterator[Finding]:
+def per_channel_weights_only(_: onnx.ModelProto, wiring: OnnxGraph) -> Iterator[Finding]:
     """Several scales are for constants alone, one per output channel of a convolution."""
     for node in wiring.of_type(*_QUANTIZERS):
         shape = wiring.constant_shape(node.input[1])
@@ -153,7 +153,7 @@ def per_channel_weights_only(_: onnx.ModelProto, wiring: Wiring) -> Iterator[Fin
             )
 
 
-def _root_shape(wiring: Wiring, node: onnx.NodeProto) -> Tuple[int, ...]:
+def _root_shape(wiring: OnnxGraph, node: onnx.NodeProto) -> Tuple[int, ...]:
     """The shape of the constant that a quantizer starts from, if there is one."""
     source = node.input[0]
     producer = wiring.producer(source)
@@ -162,7 +162,7 @@ def _root_shape(wiring: Wiring, node: onnx.NodeProto) -> Tuple[int, ...]:
     return wiring.constant_shape(source)
 
 
-def float_biases(_: onnx.ModelProto, wiring: Wiring) -> Iterator[Finding]:
+def float_biases(_: onnx.ModelProto, wiring: OnnxGraph) -> Iterator[Finding]:
     """A bias is a float initialiser; dequantized INT32 is refused."""
     for node in wiring.of_type("Conv", "ConvTranspose"):
         if len(node.input) < 3:
@@ -172,7 +172,7 @@ def float_biases(_: onnx.ModelProto, wiring: Wiring) -> Iterator[Finding]:
             yield Finding(node.name, "has a bias that is no float32 list", "Store it as one")
 
 
-def float_depthwise(_: onnx.ModelProto, wiring: Wiring) -> Iterator[Finding]:
+def float_depthwise(_: onnx.ModelProto, wiring: OnnxGraph) -> Iterator[Finding]:
     """Some quantized depthwise convolutions have no implementation in 8.5 (TensorRT issue 3385)."""
     for node in wiring.of_type("Conv"):
         source = wiring.producer(node.input[1])
@@ -182,7 +182,7 @@ def float_depthwise(_: onnx.ModelProto, wiring: Wiring) -> Iterator[Finding]:
             yield Finding(node.name, "is a quantized depthwise convolution", "Keep it float")
 
 
-def both_operands(_: onnx.ModelProto, wiring: Wiring) -> Iterator[Finding]:
+def both_operands(_: onnx.ModelProto, wiring: OnnxGraph) -> Iterator[Finding]:
     """INT8 weights without INT8 inputs, or the reverse, run as float with conversions around."""
     for node in wiring.of_type(*_WEIGHTED):
         quantized = [
@@ -193,7 +193,7 @@ def both_operands(_: onnx.ModelProto, wiring: Wiring) -> Iterator[Finding]:
             yield Finding(node.name, "has one quantized operand", "Quantize both or neither")
 
 
-def one_sided_additions(_: onnx.ModelProto, wiring: Wiring) -> Iterator[Finding]:
+def one_sided_additions(_: onnx.ModelProto, wiring: OnnxGraph) -> Iterator[Finding]:
     """INT8 on both sides of an addition stops 8.5's builder (TensorRT issue 1574)."""
     for node in wiring.of_type("Add"):
         sources = [wiring.producer(tensor) for tensor in node.input]
@@ -201,7 +201,7 @@ def one_sided_additions(_: onnx.ModelProto, wiring: Wiring) -> Iterator[Finding]
             yield Finding(node.name, "is quantized on both sides", "Quantize its identity only")
 
 
-def importable_resizes(_: onnx.ModelProto, wiring: Wiring) -> Iterator[Finding]:
+def importable_resizes(_: onnx.ModelProto, wiring: OnnxGraph) -> Iterator[Finding]:
     """Linear or cubic over rows and columns, with a size known at import."""
     for node in wiring.of_type("Resize"):
         mode = attribute(node, "mode", b"nearest")
@@ -213,7 +213,7 @@ def importable_resizes(_: onnx.ModelProto, wiring: Wiring) -> Iterator[Finding]:
             yield Finding(node.name, "antialiases", "Interpolate without")
 
 
-def labels_through_float(_: onnx.ModelProto, wiring: Wiring) -> Iterator[Finding]:
+def labels_through_float(_: onnx.ModelProto, wiring: OnnxGraph) -> Iterator[Finding]:
     """8.5 casts to UINT8 from floats alone, and knows ArgMax that takes the first of equals."""
     integers = ("ArgMax", "TopK", "Shape", "Gather")
     for node in wiring.of_type("Cast"):
@@ -226,7 +226,7 @@ def labels_through_float(_: onnx.ModelProto, wiring: Wiring) -> Iterator[Finding
             yield Finding(node.name, "takes the last of equals", "Take the first")
 
 
-def known_types(model: onnx.ModelProto, _: Wiring) -> Iterator[Finding]:
+def known_types(model: onnx.ModelProto, _: OnnxGraph) -> Iterator[Finding]:
     """Doubles and long integers are cut down in silence; other types are refused."""
     allowed = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT8, TensorProto.INT64)
     for tensor in model.graph.initializer:

@@ -22,7 +22,7 @@ class Edge:
     tensor: str
 
 
-class Wiring:
+class OnnxGraph:
     """An index over a model whose nodes have unique names; the model must not change meanwhile."""
 
     def __init__(self, model: onnx.ModelProto) -> None:

@@ -37,7 +37,7 @@ class OnnxRunner:
         self._ports = [compiled.output(name) for name in tensors]
         self._request = compiled.create_infer_request()
 
-    def run(self, picture: np.ndarray) -> List[np.ndarray]:
-        """The tensors of one normalised (1, 3, H, W) float32 picture, valid until the next run."""
-        self._request.infer({INPUT: picture})
+    def run(self, image: np.ndarray) -> List[np.ndarray]:
+        """The tensors of one normalised (1, 3, H, W) float32 image, valid until the next run."""
+        self._request.infer({INPUT: image})
         return [self._request.get_tensor(port).data for port in self._ports]

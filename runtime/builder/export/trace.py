@@ -31,15 +31,15 @@ from runtime.builder.swiftnet import resample
 from runtime.errors import BuildFailed
 
 
-def graph_from_model(model: nn.Module, picture: Tensor) -> Tuple[Graph, np.ndarray]:
-    """Records what the model does to one picture.
+def graph_from_model(model: nn.Module, image: Tensor) -> Tuple[Graph, np.ndarray]:
+    """Records what the model does to one image.
 
     Args:
         model: takes (1, 3, H, W) float32; it is copied, not changed.
-        picture: fixes the static shapes.
+        image: fixes the static shapes.
 
     Returns:
-        the graph, and the model's own answer to `picture`, (1, C, h, w) float32.
+        the graph, and the model's own answer to `image`, (1, C, h, w) float32.
 
     Raises:
         BuildFailed: the model uses an operation that has no counterpart here.
@@ -47,7 +47,7 @@ def graph_from_model(model: nn.Module, picture: Tensor) -> Tuple[Graph, np.ndarr
     frozen = copy.deepcopy(model).eval().float()
     traced = fx.symbolic_trace(frozen)
     with torch.no_grad():
-        answer = ShapeProp(traced).propagate(picture)
+        answer = ShapeProp(traced).propagate(image)
     return _Translation(traced).graph(), answer.numpy()
 
 

@@ -9,7 +9,7 @@
 | ri   | the trained network       | anew, at random            | 0                   |
 
 lth goes back to step k with everything that the training had then: batch-norm statistics, the
-optimiser's moments, the learning rate, the order of the pictures. What distinguishes it from ri-p
+optimiser's moments, the learning rate, the order of the images. What distinguishes it from ri-p
 is the choice of channels alone. ri loses the pretraining behind step 0 as well, so its distance
 from lth says nothing of the ticket where there was one.
 

@@ -1,7 +1,7 @@
 """A training at one of its steps, kept so that a ticket can go back to it.
 
 More than weights: batch norms' statistics, the optimiser's moments by parameter name, averaged
-weights, and the step, from which the learning rate and the order of the pictures follow.
+weights, and the step, from which the learning rate and the order of the images follow.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ class ChannelCosts:
 
     Args:
         architecture: with all of its channels.
-        height: rows of the picture.
-        width: columns of the picture.
+        height: rows of the image.
+        width: columns of the image.
     """
 
     def __init__(self, architecture: Architecture, height: int, width: int) -> None:

@@ -1,4 +1,4 @@
-"""Which channels say what others say too: guidance from the maps that pictures give rise to.
+"""Which channels say what others say too: guidance from the maps that images give rise to.
 
 Context-guided, by a formula of our own. That channels which belong to the context of others deserve
 to stay is the idea of He et al., "CAP: Context-Aware Pruning for Semantic Segmentation", WACV 2021,
@@ -9,7 +9,7 @@ application (see NOTICE). Nothing is trained here, and nothing of that module is
     A = softmax of each row of X X^T / TEMPERATURE: how much a channel resembles each other one
     g_c = sum of A[j, c] over all other channels j, divided by the mean over c
 
-g is averaged over the pictures and over all norms that a group's channels pass: its members, times
+g is averaged over the images and over all norms that a group's channels pass: its members, times
 the pyramid's levels. A norm behind a convolution whose result is added to a residual stream is
 taken by itself, before the sum.
 """
@@ -37,60 +37,60 @@ from runtime.repository.manifest import InputSpec
 
 TEMPERATURE = 0.1
 MOST_POSITIONS = 4096
-MOST_PICTURES = 100
+MOST_IMAGES = 100
 
 
 @dataclass(frozen=True)
 class Context:
-    """What pictures say about the channels of a network.
+    """What images say about the channels of a network.
 
     Attributes:
-        pictures: SHA-256 of the files by name.
+        images: SHA-256 of the files by name.
         guidance: by group, (channels,) float64 of mean 1.
     """
 
-    pictures: Mapping[str, str]
+    images: Mapping[str, str]
     guidance: Mapping[str, np.ndarray]
 
 
 def context_of(
     model: SwiftNet,
     groups: Sequence[Group],
-    pictures: Sequence[Path],
+    images: Sequence[Path],
     spec: InputSpec,
     seed: int = 0,
 ) -> Context:
-    """Runs the trained network over pictures, one at a time, and listens to its batch norms.
+    """Runs the trained network over images, one at a time, and listens to its batch norms.
 
     Args:
         model: the whole network, on any device; in evaluation mode afterwards.
         groups: of its architecture.
-        pictures: at least one, of names that differ; labels are not needed.
+        images: at least one, of names that differ; labels are not needed.
         spec: the runtime's own preprocessing.
         seed: of the positions that are looked at in maps of more than MOST_POSITIONS.
 
     Raises:
-        InvalidInput: there is no picture, two have one name, one is broken, or the network gives
+        InvalidInput: there is no image, two have one name, one is broken, or the network gives
             numbers that are not finite.
     """
-    hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in pictures}
-    if not pictures or len(hashes) < len(pictures):
+    hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in images}
+    if not images or len(hashes) < len(images):
         raise InvalidInput(
-            f"{len(pictures)} pictures have {len(hashes)} names",
+            f"{len(images)} images have {len(hashes)} names",
             "Give one at least, and each a name of its own",
         )
     model.eval()
     device = next(model.parameters()).device
     ear = _Ear(groups, seed)
     with _listening(model, ear), torch.no_grad():
-        for path in pictures:
+        for path in images:
             bgr = np.ascontiguousarray(read_image(path)[..., ::-1])
             model(torch.from_numpy(network_input(bgr, spec)).to(device))
     return Context(hashes, {group.name: ear.guidance(group) for group in groups})
 
 
 def guidance_of(maps: Tensor) -> Tensor:
-    """G of one layer's channels on one picture: (channels, positions) to (channels,), mean 1.
+    """G of one layer's channels on one image: (channels, positions) to (channels,), mean 1.
 
     A channel that is silent everywhere resembles none. One channel alone has no context.
     """

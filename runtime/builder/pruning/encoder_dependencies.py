@@ -29,7 +29,7 @@ class ResNetGroups:
         self._stem_is_apart = self._widths.stem != self._widths.stages[0]
 
     def all(self) -> List[Group]:
-        """In the order in which a picture passes them."""
+        """In the order in which an image passes them."""
         groups: List[Group] = []
         if self._stem_is_apart:
             stem = Group("stem", 1, ("stem",), self._widths.stem, (self._stem,), self._entry(0))

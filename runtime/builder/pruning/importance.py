@@ -20,7 +20,7 @@ State = Mapping[str, np.ndarray]
 """A network's state_dict as float64 arrays."""
 NORM_EPSILON = 1e-5  # torch's, which the family leaves as it is
 SIGNIFICANT_DIGITS = 6
-CONTEXT, GUIDED = "context", "bn"  # the importance that pictures guide, and what they guide
+CONTEXT, GUIDED = "context", "bn"  # the importance that images guide, and what they guide
 
 
 @dataclass(frozen=True)

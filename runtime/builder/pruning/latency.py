@@ -30,7 +30,7 @@ class LatencyTable(BaseModel):
     Attributes:
         machine: in words, what it was measured on.
         backend: library and precision, such as `openvino int8`.
-        size: rows and columns of the picture.
+        size: rows and columns of the image.
         architecture: of the whole network, as `Architecture.to_dict` gives it.
         whole_ms: milliseconds of the whole network.
         saved_ms: by group and then by width, milliseconds less than the whole; 0 where noise is

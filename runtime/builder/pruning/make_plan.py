@@ -36,7 +36,7 @@ def plan_from_checkpoint(
     Args:
         checkpoint: the trained network.
         request: what to remove.
-        context: what pictures say, for the importance `context` alone; measured on the whole
+        context: what images say, for the importance `context` alone; measured on the whole
             network, whatever the rounds.
         table: what narrower groups save on the target, for the allocation `latency` alone.
 
@@ -71,7 +71,7 @@ def plan_from_checkpoint(
         widths=after.widths.to_dict(),
         features=after.features,
         request=request,
-        pictures={} if context is None else dict(context.pictures),
+        pictures={} if context is None else dict(context.images),
         latency=None if table is None else _prediction(table, widths),
         groups={group.name: judged.verdict(group) for group in groups},
     )

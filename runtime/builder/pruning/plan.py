@@ -61,7 +61,7 @@ class PruningPlan(BaseModel):
         widths: of the network after pruning, as `Widths.to_dict` gives them.
         features: channels of its decoder.
         request: what was asked for.
-        pictures: SHA-256 by name of those that guided the importance `context`; empty for others.
+        images: SHA-256 by name of those that guided the importance `context`; empty for others.
         latency: what the plan promises, where it was made for a budget.
         groups: by name, every group of the network.
     """

@@ -27,21 +27,21 @@ from runtime.inference.preprocess.reference import network_input
 from runtime.repository.manifest import InputSpec
 
 BATCH = 8
-MOST_PICTURES = 400
+MOST_IMAGES = 400
 
 
-def pictures_in(folder: Path, most: int = MOST_PICTURES) -> List[Path]:
-    """Pictures of a folder, sorted by name; of more than `most`, evenly spaced ones.
+def images_in(folder: Path, most: int = MOST_IMAGES) -> List[Path]:
+    """Images of a folder, sorted by name; of more than `most`, evenly spaced ones.
 
     Raises:
-        InvalidInput: there is no such folder, or no picture in it.
+        InvalidInput: there is no such folder, or no image in it.
     """
     if not folder.is_dir():
-        raise InvalidInput(f"there is no folder {folder}", "Give a folder of training pictures")
+        raise InvalidInput(f"there is no folder {folder}", "Give a folder of training images")
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_ENDINGS)
     if not paths:
         raise InvalidInput(
-            f"{folder} holds no pictures", f"Put some {', '.join(IMAGE_ENDINGS)} files into it"
+            f"{folder} holds no images", f"Put some {', '.join(IMAGE_ENDINGS)} files into it"
         )
     chosen = np.linspace(0, len(paths) - 1, min(most, len(paths))).round().astype(int)
     return [paths[index] for index in chosen]
@@ -49,37 +49,37 @@ def pictures_in(folder: Path, most: int = MOST_PICTURES) -> List[Path]:
 
 @torch.no_grad()
 def recalibrate(
-    model: SwiftNet, pictures: Sequence[Path], spec: InputSpec, batch: int = BATCH
+    model: SwiftNet, images: Sequence[Path], spec: InputSpec, batch: int = BATCH
 ) -> None:
-    """Replaces the statistics of every batch norm by those of `pictures`; leaves the rest alone.
+    """Replaces the statistics of every batch norm by those of `images`; leaves the rest alone.
 
     Args:
         model: on any device; in evaluation mode afterwards.
-        pictures: of the training set, not of the one to be judged on.
+        images: of the training set, not of the one to be judged on.
         spec: the runtime's own preprocessing, at the size that the network will see.
-        batch: pictures normalised together.
+        batch: images normalised together.
 
     Raises:
-        InvalidInput: a picture is missing or broken, or there is only one. The model is then of
+        InvalidInput: an image is missing or broken, or there is only one. The model is then of
             no further use.
     """
-    if len(pictures) < 2:
+    if len(images) < 2:
         raise InvalidInput(
-            f"{len(pictures)} picture is too few to measure batch norms on",
+            f"{len(images)} image is too few to measure batch norms on",
             "Give two at least, better some hundred",
         )
     model.eval()
     device = next(model.parameters()).device
     # No batch of one: it would have no variance on a grid of one cell.
-    count = min(math.ceil(len(pictures) / batch), len(pictures) // 2)
+    count = min(math.ceil(len(images) / batch), len(images) // 2)
     with _measuring(model):
-        for indices in np.array_split(np.arange(len(pictures)), count):
-            model(_stacked([pictures[index] for index in indices], spec).to(device))
+        for indices in np.array_split(np.arange(len(images)), count):
+            model(_stacked([images[index] for index in indices], spec).to(device))
 
 
-def _stacked(pictures: Sequence[Path], spec: InputSpec) -> Tensor:
-    bgr = (np.ascontiguousarray(read_image(path)[..., ::-1]) for path in pictures)
-    return torch.from_numpy(np.concatenate([network_input(picture, spec) for picture in bgr]))
+def _stacked(images: Sequence[Path], spec: InputSpec) -> Tensor:
+    bgr = (np.ascontiguousarray(read_image(path)[..., ::-1]) for path in images)
+    return torch.from_numpy(np.concatenate([network_input(image, spec) for image in bgr]))
 
 
 @contextmanager

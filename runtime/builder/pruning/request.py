@@ -36,7 +36,7 @@ class PruningRequest(BaseModel):
         floor: the fewest channels of a group.
         cap: the largest share of a group that all but `local` may remove.
         rounds: the widths are reached in so many steps, and channels scored again after each.
-        size: rows and columns of the picture that multiply-adds are counted on.
+        size: rows and columns of the image that multiply-adds are counted on.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -77,10 +77,10 @@ class PruningRequest(BaseModel):
 
     @field_validator("size")
     @classmethod
-    def _a_picture(cls, size: Tuple[int, int]) -> Tuple[int, int]:
+    def _a_image(cls, size: Tuple[int, int]) -> Tuple[int, int]:
         if min(size) < SMALLEST_SIDE:
             raise InvalidInput(
-                f"the picture is {size[0]}x{size[1]}", f"Count on at least {SMALLEST_SIDE} pixels"
+                f"the image is {size[0]}x{size[1]}", f"Count on at least {SMALLEST_SIDE} pixels"
             )
         return size
 

@@ -59,8 +59,8 @@ class PruningSensitivity(BaseModel):
 
     Attributes:
         key: hash of everything that a measure depends on but its group and ratio.
-        images: pictures judged on.
-        recalibrated_on: pictures that batch norms are measured on.
+        images: images judged on.
+        recalibrated_on: images that batch norms are measured on.
         importance: which channels go first.
         trained_miou: of the whole network as it was trained.
         whole_miou: of the whole network with its batch norms measured again, which is what a cut
@@ -91,15 +91,15 @@ class Trial:
     """What the cut networks are judged with.
 
     Attributes:
-        pictures: labelled ones to judge on.
-        recalibration: training pictures to measure batch norms on.
+        images: labelled ones to judge on.
+        recalibration: training images to measure batch norms on.
         spec: the network's input.
         place: where it runs.
         importance: which channels go first.
         seed: of the random importance.
     """
 
-    pictures: SegmentationDataset
+    images: SegmentationDataset
     recalibration: Tuple[Path, ...]
     spec: InputSpec
     place: Place
@@ -107,12 +107,12 @@ class Trial:
     seed: int = 0
 
     def key(self, checkpoint: Checkpoint) -> str:
-        """Hash of what every measure depends on, pictures by content."""
+        """Hash of what every measure depends on, images by content."""
         digest = hashlib.sha256(
             f"{checkpoint.sha256} {self.importance} {self.seed} "
             f"{self.spec.model_dump_json()}".encode()
         )
-        judged = [path for each in self.pictures.pictures for path in (each.image, each.labels)]
+        judged = [path for each in self.images.samples for path in (each.image, each.labels)]
         for path in (*judged, *self.recalibration):
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
@@ -120,7 +120,7 @@ class Trial:
     def miou(self, network: SwiftNet) -> float:
         """Of a network as it is."""
         predict = ModelPredictor(network.to(self.place.device), self.spec, self.place.device)
-        return evaluate(predict, self.pictures).miou
+        return evaluate(predict, self.images).miou
 
     def recalibrated_miou(self, network: SwiftNet) -> float:
         """Of a network whose batch norms are measured first; it is changed."""
@@ -147,7 +147,7 @@ class SensitivityStudy:
         self._found = sensitivity_from_file(path)
         if self._found is not None and self._found.key != self._key:
             raise InvalidInput(
-                f"{path} was measured on another checkpoint or other pictures, or by another "
+                f"{path} was measured on another checkpoint or other images, or by another "
                 "importance",
                 "Choose another --out, or delete it",
             )
@@ -170,7 +170,7 @@ class SensitivityStudy:
             advance: called after each network.
 
         Raises:
-            InvalidInput: a ratio removes no channel of a group, or a picture is broken.
+            InvalidInput: a ratio removes no channel of a group, or an image is broken.
         """
         if self._found is None:
             self._found = self._begun()
@@ -208,7 +208,7 @@ class SensitivityStudy:
         whole = copy.deepcopy(self._checkpoint.model)
         begun = PruningSensitivity(
             key=self._key,
-            images=len(trial.pictures),
+            images=len(trial.images),
             recalibrated_on=len(trial.recalibration),
             importance=trial.importance,
             trained_miou=trial.miou(whole),

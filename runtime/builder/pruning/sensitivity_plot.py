@@ -47,7 +47,7 @@ def write_sensitivity_plot(found: PruningSensitivity, path: Path) -> None:
     figure.supxlabel("share of the group's channels removed, no training after it", size=9)
     figure.supylabel("mIoU, %", size=9)
     figure.suptitle(
-        f"Each group cut alone ({found.importance}), on {found.images} pictures; in brackets its "
+        f"Each group cut alone ({found.importance}), on {found.images} images; in brackets its "
         "channels",
         size=10,
     )

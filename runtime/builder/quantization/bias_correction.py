@@ -5,11 +5,11 @@ W_q what INT8 makes of input and weights, the bias that restores the mean is
 
     b + E[W x] - E[W_q x_q]
 
-over the positions of all calibration pictures (M. Nagel et al., "Data-Free Quantization Through
+over the positions of all calibration images (M. Nagel et al., "Data-Free Quantization Through
 Weight Equalization and Bias Correction", ICCV 2019, section 4.2, measured instead of derived).
 Every layer is corrected for what it does itself, given the float input; so corrections do not
 depend on one another. As a convolution is linear, the means of its input under each of the
-kernel's elements are all that is needed of a picture.
+kernel's elements are all that is needed of an image.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Callable, Dict, List, Mapping, Sequence, Tuple
 import numpy as np
 import onnx
 
-from runtime.builder.export.onnx_graph import Wiring, attribute
+from runtime.builder.export.onnx_graph import OnnxGraph, attribute
 from runtime.builder.export.onnx_runner import OnnxRunner
-from runtime.builder.quantization.calibrate import tensors_of_pictures
+from runtime.builder.quantization.calibrate import tensors_of_images
 from runtime.builder.quantization.qdq_placement import QuantizationOptions, placement_for
 from runtime.builder.quantization.quantize import dequantized_weights
 from runtime.builder.quantization.shared_weights import INT8_LIMIT, SCALE_FLOOR
@@ -60,7 +60,7 @@ class _Means:
         self._positions = 0
 
     def add(self, values: np.ndarray) -> None:
-        """Counts a picture's tensor, (1, channels, height, width) float32."""
+        """Counts an image's tensor, (1, channels, height, width) float32."""
         steps = values[0] / self._scale
         rounded = np.clip(np.rint(steps), -INT8_LIMIT - 1, INT8_LIMIT)
         pair = np.stack([steps, rounded])
@@ -102,7 +102,7 @@ def bias_corrections(
     model: onnx.ModelProto,
     thresholds: Mapping[str, float],
     options: QuantizationOptions,
-    pictures: Tuple[Sequence[Path], InputSpec],
+    calibration: Tuple[Sequence[Path], InputSpec],
     advance: Callable[[], None] = lambda: None,
 ) -> Dict[str, np.ndarray]:
     """What to add to the biases of the quantized convolutions.
@@ -111,20 +111,20 @@ def bias_corrections(
         model: the float master.
         thresholds: by tensor, the magnitude that becomes 127.
         options: which operations are quantized.
-        pictures: to take means over, in any order, and their preprocessing.
-        advance: called after each picture.
+        calibration: images to take means over, in any order, and their preprocessing.
+        advance: called after each image.
 
     Returns:
         by convolution: (out,) float32.
 
     Raises:
-        InvalidInput: a picture is missing or cannot be decoded; it is named.
-        BuildFailed: no pictures are given.
+        InvalidInput: an image is missing or cannot be decoded; it is named.
+        BuildFailed: no images are given.
     """
-    images, spec = pictures
+    images, spec = calibration
     if not images:
-        raise BuildFailed("there are no pictures to correct biases on", "Give some pictures")
-    wiring = Wiring(model)
+        raise BuildFailed("there are no images to correct biases on", "Give some images")
+    wiring = OnnxGraph(model)
     convolutions = placement_for(wiring, options).convolutions
     nodes = [node for node in wiring.of_type("Conv") if node.name in convolutions]
     windows = {node.name: _Window(node.input[0], _geometry(wiring, node)) for node in nodes}
@@ -133,7 +133,7 @@ def bias_corrections(
         for window in windows.values()
     }
     tensors: List[str] = list(dict.fromkeys(window.tensor for window in means))
-    for values in tensors_of_pictures(OnnxRunner(model, tensors), images, spec, advance):
+    for values in tensors_of_images(OnnxRunner(model, tensors), images, spec, advance):
         by_name = dict(zip(tensors, values))
         for window, mean in means.items():
             mean.add(by_name[window.tensor])
@@ -145,7 +145,7 @@ def bias_corrections(
 
 
 def _correction(
-    wiring: Wiring, node: onnx.NodeProto, rounded: np.ndarray, means: _Means
+    wiring: OnnxGraph, node: onnx.NodeProto, rounded: np.ndarray, means: _Means
 ) -> np.ndarray:
     exact = wiring.constant(node.input[1])
     full, coarse = means.of_both()
@@ -154,7 +154,7 @@ def _correction(
     return np.asarray(wanted - given, np.float32)
 
 
-def _geometry(wiring: Wiring, node: onnx.NodeProto) -> Geometry:
+def _geometry(wiring: OnnxGraph, node: onnx.NodeProto) -> Geometry:
     kernel = wiring.constant_shape(node.input[1])[2:]
     strides, pads = attribute(node, "strides", [1, 1]), attribute(node, "pads", [0, 0, 0, 0])
     if list(attribute(node, "dilations", [1, 1])) != [1, 1] or attribute(node, "group", 1) != 1:  # type: ignore[call-overload]

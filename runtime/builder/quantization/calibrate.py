@@ -1,8 +1,8 @@
-"""Activation ranges from pictures: streaming, in fixed memory, whatever the order of the pictures.
+"""Activation ranges from images: streaming, in fixed memory, whatever the order of the images.
 
 Two passes: the first finds each tensor's largest magnitude, the second counts magnitudes in bins
-fixed by it. Both combine pictures by maximum and integer sums alone, so tables from shuffled
-pictures are equal to the byte. Every rule's threshold is stored; choosing another needs no run.
+fixed by it. Both combine images by maximum and integer sums alone, so tables from shuffled
+images are equal to the byte. Every rule's threshold is stored; choosing another needs no run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from typing_extensions import Literal
 
 from runtime.builder.data.dataset import read_image
-from runtime.builder.export.onnx_graph import Wiring
+from runtime.builder.export.onnx_graph import OnnxGraph
 from runtime.builder.export.onnx_runner import OnnxRunner
 from runtime.builder.quantization.histogram import RULES, Histogram
 from runtime.builder.quantization.qdq_placement import EVERYTHING, placement_for
@@ -34,7 +34,7 @@ _SPARSELY = 7
 
 
 class CalibrationImage(BaseModel):
-    """One picture, by content."""
+    """One image, by content."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,11 +43,11 @@ class CalibrationImage(BaseModel):
 
 
 class RangeTable(BaseModel):
-    """The ranges of one graph on one set of pictures.
+    """The ranges of one graph on one set of images.
 
     Attributes:
         graph_sha256: of the float ONNX file.
-        preprocessing: how pictures became the network's input.
+        preprocessing: how images became the network's input.
         images: by name, then content, whatever order they came in.
         ranges: by tensor, by rule: the magnitude that becomes 127.
     """
@@ -62,7 +62,7 @@ class RangeTable(BaseModel):
 
     @property
     def images_sha256(self) -> str:
-        """Of the set of pictures: one number for names and contents."""
+        """Of the set of images: one number for names and contents."""
         return images_sha256(self.images)
 
     def thresholds(self, rule: str) -> Dict[str, float]:
@@ -88,23 +88,23 @@ def ranges_from_images(
 
     Args:
         model: the float master.
-        images: pictures as the network will see them in service; a few hundred are enough.
+        images: images as the network will see them in service; a few hundred are enough.
         spec: the runtime's own preprocessing.
-        advance: called after each picture of each of the `PASSES`.
+        advance: called after each image of each of the `PASSES`.
 
     Raises:
-        InvalidInput: a picture is missing or cannot be decoded; it is named, and nothing is made.
-        BuildFailed: no pictures are given, or the network's numbers are not finite on one.
+        InvalidInput: an image is missing or cannot be decoded; it is named, and nothing is made.
+        BuildFailed: no images are given, or the network's numbers are not finite on one.
     """
     if not images:
-        raise BuildFailed("there are no calibration images", "Give a folder with some pictures")
-    tensors = placement_for(Wiring(model), EVERYTHING).tensors
+        raise BuildFailed("there are no calibration images", "Give a folder with some images")
+    tensors = placement_for(OnnxGraph(model), EVERYTHING).tensors
     runner, told = OnnxRunner(model, tensors), advance or (lambda: None)
     maxima = np.zeros(len(tensors))
-    for values in tensors_of_pictures(runner, images, spec, told):
+    for values in tensors_of_images(runner, images, spec, told):
         maxima = np.maximum(maxima, [_magnitude(value) for value in values])
     histograms = [Histogram(peak) for peak in maxima]
-    for values in tensors_of_pictures(runner, images, spec, told):
+    for values in tensors_of_images(runner, images, spec, told):
         for histogram, value in zip(histograms, values):
             histogram.add(value)
     return RangeTable(
@@ -118,14 +118,14 @@ def ranges_from_images(
     )
 
 
-def tensors_of_pictures(
+def tensors_of_images(
     runner: OnnxRunner, images: Sequence[Path], spec: InputSpec, advance: Callable[[], None]
 ) -> Iterator[List[np.ndarray]]:
-    """The runner's tensors of one picture after another, valid until the next.
+    """The runner's tensors of one image after another, valid until the next.
 
     Raises:
-        InvalidInput: a picture is missing, cannot be decoded or is a label map; it is named.
-        BuildFailed: the network's numbers are not finite on a picture.
+        InvalidInput: an image is missing, cannot be decoded or is a label map; it is named.
+        BuildFailed: the network's numbers are not finite on an image.
     """
     for path in images:
         rgb = read_image(path)
@@ -150,7 +150,7 @@ def _require_photograph(path: Path, rgb: np.ndarray) -> None:
     if one_channel and len(np.unique(rgb.reshape(-1, 3)[::_SPARSELY], axis=0)) <= _FEW_COLOURS:
         raise InvalidInput(
             f"{path} is a label map, no photograph: one channel, and hardly any values",
-            "Calibrate on the folder of the pictures themselves, often called images",
+            "Calibrate on the folder of the images themselves, often called images",
         )
 
 
@@ -169,7 +169,7 @@ def calibration_images(images: Sequence[Path]) -> List[CalibrationImage]:
 
 
 def images_sha256(images: Sequence[CalibrationImage]) -> str:
-    """One hash for a sorted list of pictures."""
+    """One hash for a sorted list of images."""
     lines = "".join(f"{image.sha256}  {image.name}\n" for image in images)
     return hashlib.sha256(lines.encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Which threshold rule suits a network: every one's INT8 graph is judged on the same pictures."""
+"""Which threshold rule suits a network: every one's INT8 graph is judged on the same trial."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOISE = 2.0
 
 
 class RuleScore(BaseModel):
-    """One rule's INT8 graph on the pictures of the choice.
+    """One rule's INT8 graph on the images of the choice.
 
     Attributes:
         miou: with the truth; None without labels.
@@ -44,7 +44,7 @@ class RuleScore(BaseModel):
 
     @property
     def is_as_good(self) -> bool:
-        """Whether nothing but noise separates it from the best; a single picture tells nothing."""
+        """Whether nothing but noise separates it from the best; a single image tells nothing."""
         return self.noise is None or self.behind <= self.noise
 
 
@@ -54,7 +54,7 @@ class RuleChoice(BaseModel):
     Attributes:
         rule: the chosen one.
         reason: in words.
-        pictures: what they are called.
+        trial: what they are called.
         images: how many there are.
         reference_miou: FP32's on them; None without labels.
         scores: by rule.
@@ -83,8 +83,8 @@ def rule_chosen(
         model: the float master.
         table: its ranges by every rule.
         options: what becomes INT8.
-        answers: the float graph's, on the pictures to judge by.
-        advance: called after each picture of each rule.
+        answers: the float graph's, on the images to judge by.
+        advance: called after each image of each rule.
 
     Returns:
         the rule, the reason in words, and the score of every rule.

@@ -1,7 +1,7 @@
 """Histograms of magnitudes, and the rules that turn one into a clipping threshold.
 
 Counts are integers and the bins are fixed before counting, so neither the order nor the grouping
-of pictures can change the outcome, and memory does not grow with their number.
+of images can change the outcome, and memory does not grow with their number.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import FrozenSet, List, Optional, Set, Tuple
 import onnx
 
 from runtime.builder.export.graph import OUTPUT
-from runtime.builder.export.onnx_graph import Edge, Wiring, attribute, module_of
+from runtime.builder.export.onnx_graph import Edge, OnnxGraph, attribute, module_of
 from runtime.errors import InvalidConfig
 
 
@@ -24,7 +24,7 @@ class QuantizationOptions:
     Attributes:
         keep_float: convolutions that stay float, as `module` (every pyramid level) or
             `module@level1` (one).
-        first_convolution: whether the convolution that reads the picture becomes INT8.
+        first_convolution: whether the convolution that reads the image becomes INT8.
         classifier: whether the convolution that gives the logits becomes INT8; its result is
             float in any case.
         decoder_sums: whether sums of skips and of upsampled features follow the rule for
@@ -63,7 +63,7 @@ class Placement:
         return tuple(dict.fromkeys(edge.tensor for edge in self.edges))
 
 
-def placement_for(wiring: Wiring, options: QuantizationOptions) -> Placement:
+def placement_for(wiring: OnnxGraph, options: QuantizationOptions) -> Placement:
     """Applies every rule.
 
     Raises:
@@ -75,7 +75,7 @@ def placement_for(wiring: Wiring, options: QuantizationOptions) -> Placement:
     return Placement(frozenset(convolutions), tuple(edges))
 
 
-def quantized_convolutions(wiring: Wiring, options: QuantizationOptions) -> Set[str]:
+def quantized_convolutions(wiring: OnnxGraph, options: QuantizationOptions) -> Set[str]:
     """Every convolution but those a rule keeps in float.
 
     Raises:
@@ -95,7 +95,7 @@ def quantized_convolutions(wiring: Wiring, options: QuantizationOptions) -> Set[
         kept = (
             {node.name, module_of(node.name)} & options.keep_float
             or is_depthwise(wiring, node)
-            or (reads_the_picture(wiring, node) and not options.first_convolution)
+            or (reads_the_image(wiring, node) and not options.first_convolution)
             or (gives_the_logits(node) and not options.classifier)
         )
         if not kept:
@@ -103,13 +103,13 @@ def quantized_convolutions(wiring: Wiring, options: QuantizationOptions) -> Set[
     return chosen
 
 
-def is_depthwise(wiring: Wiring, node: onnx.NodeProto) -> bool:
+def is_depthwise(wiring: OnnxGraph, node: onnx.NodeProto) -> bool:
     """One filter per channel: TensorRT 8.5 finds no INT8 implementation for some of these."""
     return attribute(node, "group", 1) != 1 and wiring.constant_shape(node.input[1])[1:2] == (1,)
 
 
-def reads_the_picture(wiring: Wiring, node: onnx.NodeProto) -> bool:
-    """Three input channels fill no INT8 tensor-core tile, and the picture has the finest range."""
+def reads_the_image(wiring: OnnxGraph, node: onnx.NodeProto) -> bool:
+    """Three input channels fill no INT8 tensor-core tile, and the image has the finest range."""
     return wiring.constant_shape(node.input[1])[1] == 3
 
 
@@ -118,7 +118,7 @@ def gives_the_logits(node: onnx.NodeProto) -> bool:
     return str(node.output[0]) == OUTPUT
 
 
-def convolution_inputs(wiring: Wiring, convolutions: Set[str]) -> List[Edge]:
+def convolution_inputs(wiring: OnnxGraph, convolutions: Set[str]) -> List[Edge]:
     """What a quantized convolution reads is quantized, per tensor."""
     return [
         Edge(node.name, 0, node.input[0])
@@ -127,7 +127,7 @@ def convolution_inputs(wiring: Wiring, convolutions: Set[str]) -> List[Edge]:
     ]
 
 
-def identity_inputs(wiring: Wiring, convolutions: Set[str], decoder_sums: bool) -> List[Edge]:
+def identity_inputs(wiring: OnnxGraph, convolutions: Set[str], decoder_sums: bool) -> List[Edge]:
     """The side of an addition that no convolution swallows is quantized.
 
     TensorRT runs convolution, addition and rectifier as one kernel whose precision is that of
@@ -144,7 +144,7 @@ def identity_inputs(wiring: Wiring, convolutions: Set[str], decoder_sums: bool) 
     return edges
 
 
-def fused_convolution(wiring: Wiring, addition: onnx.NodeProto) -> Optional[onnx.NodeProto]:
+def fused_convolution(wiring: OnnxGraph, addition: onnx.NodeProto) -> Optional[onnx.NodeProto]:
     """The convolution whose kernel takes the addition in: the one with the longest way behind it.
 
     In a residual block that is the block's last convolution, not the projected shortcut.
@@ -158,7 +158,7 @@ def fused_convolution(wiring: Wiring, addition: onnx.NodeProto) -> Optional[onnx
     return max(candidates, key=lambda node: wiring.depth(node.output[0]), default=None)
 
 
-def is_residual(wiring: Wiring, fused: onnx.NodeProto, identity: str) -> bool:
+def is_residual(wiring: OnnxGraph, fused: onnx.NodeProto, identity: str) -> bool:
     """Whether the identity is the block's own input, or a projection of it."""
     projection = wiring.producer(identity)
     if projection is not None and projection.op_type == "Conv":

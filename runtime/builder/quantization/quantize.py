@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from runtime.builder.export.onnx_graph import Edge, Wiring, module_of
+from runtime.builder.export.onnx_graph import Edge, OnnxGraph, module_of
 from runtime.builder.quantization.qdq_placement import Placement, QuantizationOptions, placement_for
 from runtime.builder.quantization.shared_weights import (
     INT8_LIMIT,
@@ -45,7 +45,7 @@ def int8_from_float(
     Raises:
         BuildFailed: a tensor to be quantized has no threshold.
     """
-    wiring = Wiring(model)
+    wiring = OnnxGraph(model)
     placement = placement_for(wiring, options)
     twin = _Twin(model, wiring, placement)
     for tensor in placement.tensors:
@@ -79,7 +79,7 @@ def with_corrected_biases(
     return corrected
 
 
-def dequantized_weights(wiring: Wiring, options: QuantizationOptions) -> Dict[str, np.ndarray]:
+def dequantized_weights(wiring: OnnxGraph, options: QuantizationOptions) -> Dict[str, np.ndarray]:
     """The weights that the INT8 twin computes with, by convolution, as float32."""
     placement = placement_for(wiring, options)
     return {
@@ -99,7 +99,7 @@ def _threshold(thresholds: Mapping[str, float], tensor: str) -> float:
     return thresholds[tensor]
 
 
-def _weights_by_module(wiring: Wiring, placement: Placement) -> Dict[str, Dict[str, np.ndarray]]:
+def _weights_by_module(wiring: OnnxGraph, placement: Placement) -> Dict[str, Dict[str, np.ndarray]]:
     by_module: Dict[str, Dict[str, np.ndarray]] = {}
     for node in wiring.of_type("Conv"):
         if node.name in placement.convolutions:
@@ -116,7 +116,7 @@ def _weights_by_module(wiring: Wiring, placement: Placement) -> Dict[str, Dict[s
 class _Twin:
     """The quantized model while it is written."""
 
-    def __init__(self, model: onnx.ModelProto, wiring: Wiring, placement: Placement) -> None:
+    def __init__(self, model: onnx.ModelProto, wiring: OnnxGraph, placement: Placement) -> None:
         self._source = model
         self._wiring = wiring
         self._edges = set(placement.edges)

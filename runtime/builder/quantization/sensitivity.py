@@ -16,7 +16,7 @@ import onnx
 from pydantic import BaseModel, ConfigDict, ValidationError
 from typing_extensions import Literal
 
-from runtime.builder.export.onnx_graph import Wiring, module_of
+from runtime.builder.export.onnx_graph import OnnxGraph, module_of
 from runtime.builder.quantization.comparison import Comparison, FloatAnswers
 from runtime.builder.quantization.qdq_placement import QuantizationOptions, quantized_convolutions
 from runtime.builder.quantization.quantize import int8_from_float
@@ -54,7 +54,7 @@ class SensitivityReport(BaseModel):
 
     Attributes:
         key: hash of everything the measures depend on.
-        images: pictures compared.
+        images: images compared.
         layers: in the graph's order.
         reference_miou: FP32's; None without labels.
         all_quantized: every layer in INT8.
@@ -89,7 +89,7 @@ class SensitivityReport(BaseModel):
 
 def layers_of(model: onnx.ModelProto, options: QuantizationOptions) -> Tuple[str, ...]:
     """The convolutions that `options` quantizes, by module, in the graph's order."""
-    wiring = Wiring(model)
+    wiring = OnnxGraph(model)
     chosen = quantized_convolutions(wiring, options)
     names = [node.name for node in wiring.of_type("Conv") if node.name in chosen]
     return tuple(dict.fromkeys(module_of(name) for name in names))
@@ -103,7 +103,7 @@ class SensitivityStudy:
         thresholds: by tensor.
         options: what would become INT8.
         path: the JSON; one that belongs to another key is begun anew.
-        key: hash of the graph, thresholds, options, preprocessing and pictures.
+        key: hash of the graph, thresholds, options, preprocessing and trial.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class SensitivityStudy:
         twin = int8_from_float(self._model, self._thresholds, self._options)
         report = SensitivityReport(
             key=self._key,
-            images=len(answers.pictures.images),
+            images=len(answers.trial.images),
             layers=self._layers,
             reference_miou=answers.itself.miou,
             all_quantized=Deviation.of(answers.compared(twin)),

@@ -1,4 +1,4 @@
-"""A study of layers as a picture: what each breaks alone, and what keeping it in float mends."""
+"""A study of layers as an image: what each breaks alone, and what keeping it in float mends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PLAIN, _MARKED = "#4c78a8", "#d1495b"
 
 
 def write_sensitivity_plot(report: SensitivityReport, path: Path) -> None:
-    """Draws a complete report; layers from the picture (top) to the logits (bottom).
+    """Draws a complete report; layers from the image (top) to the logits (bottom).
 
     Left the share of the logits' power that is noise when the layer alone is INT8. Right, in dB,
     how much less noise there is when everything but the layer is. The worst are red.

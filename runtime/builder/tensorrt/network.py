@@ -26,7 +26,7 @@ ANY = -1
 _QUANTIZERS = ("QUANTIZE", "DEQUANTIZE")
 _RESIZE, _CONSTANT, _CONVOLUTION = "RESIZE", "CONSTANT", "CONVOLUTION"
 _SHOWN_ERRORS = 3
-_ONE_BY_ONE = "Build for one picture at a time, or for an input whose sides divide by 32"
+_ONE_BY_ONE = "Build for one image at a time, or for an input whose sides divide by 32"
 
 
 def network_flags(capabilities: Capabilities, typing: Typing) -> List[str]:
@@ -149,7 +149,7 @@ def quantized_convolutions(network: INetworkDefinition) -> List[str]:
 
 
 def open_batch(trt: TensorRT, network: INetworkDefinition) -> None:
-    """Lets a network that was exported for one picture take any number of them.
+    """Lets a network that was exported for one image take any number of them.
 
     An interpolation to a fixed size would keep a batch of one for ever, and TensorRT would build
     a plan that is wrong for every other; so sizes become the scale factors that give them.

@@ -22,7 +22,7 @@ class PlanOptions:
         precision: of the plan; the graph has to fit it.
         typing: weak or strong; None takes strong where this TensorRT has it.
         workspace: bytes of scratch memory that a kernel may use.
-        batch: smallest, usual and largest number of pictures at once; None keeps the graph's one.
+        batch: smallest, usual and largest number of images at once; None keeps the graph's one.
         compute_capabilities: GPUs to build for, such as "8.6"; only TensorRT-RTX can name any.
         optimization_level: 0 (quick build) to 5; None leaves it to TensorRT, which takes 3.
         dla_core: the deep learning accelerator to run on as far as it can, the GPU doing the rest;
@@ -52,7 +52,7 @@ class PlanOptions:
         if self.batch is not None and not 1 <= self.batch[0] <= self.batch[1] <= self.batch[2]:
             raise InvalidConfig(
                 f"the batch is {self.batch}",
-                "Give the smallest, the usual and the largest number of pictures, in this order",
+                "Give the smallest, the usual and the largest number of images, in this order",
             )
         for capability in self.compute_capabilities:
             if not _COMPUTE_CAPABILITY.fullmatch(capability):

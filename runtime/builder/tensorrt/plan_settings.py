@@ -23,7 +23,7 @@ class PlanChoice(Table):
         compute_capabilities: a plan for each, as TensorRT-RTX alone can build; none means a plan
             for this machine's GPU.
         workspace_mib: scratch memory that a kernel may use.
-        batch: smallest, usual and largest number of pictures at once.
+        batch: smallest, usual and largest number of images at once.
         optimization_level: 0 (quick build) to 5.
         typing: weak or strong; left out, strong where it exists.
         dla_core: the deep learning accelerator to use.

@@ -1,1 +1,1 @@
-"""Training: a plan, the pictures as batches, the loop, and what survives a kill."""
+"""Training: a plan, the images as batches, the loop, and what survives a kill."""

@@ -1,6 +1,6 @@
-"""Random views of a training picture: scale, crop, flip, colour and blur.
+"""Random views of a training image: scale, crop, flip, colour and blur.
 
-Each is a pure function of the picture and a generator of random numbers.
+Each is a pure function of the image and a generator of random numbers.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 class Augmentation(Table):
-    """How wide training pictures vary; every strength 0 (and scale 1 to 1) leaves crops only.
+    """How wide training images vary; every strength 0 (and scale 1 to 1) leaves crops only.
 
     Attributes:
         crop: height and width of the view, pixels.
-        scale: the picture is enlarged by a factor from this range, log-uniform.
+        scale: the image is enlarged by a factor from this range, log-uniform.
         flip: probability of mirroring left and right.
         brightness: largest change, as a share of the full range, added.
         contrast: largest relative change of the distance to the mean grey.
@@ -55,12 +55,12 @@ def random_view(
     how: Augmentation,
     rng: np.random.Generator,
 ) -> Tuple[Tensor, Tensor]:
-    """A random view of a picture.
+    """A random view of an image.
 
     Args:
         image: (height, width, 3) uint8 RGB.
         labels: (height, width) uint8.
-        ignore_id: the label of what lies outside the picture.
+        ignore_id: the label of what lies outside the image.
         how: the ranges to draw from.
         rng: the only source of randomness.
 

@@ -19,7 +19,7 @@ from runtime.builder.training.batches import RandomViews, Visits, batches, steps
 from runtime.builder.training.distributed import Place
 from runtime.builder.training.ema import WeightAverage
 from runtime.builder.training.loss import boundary_weights, pixel_losses, summed_loss
-from runtime.builder.training.resized_dataset import FittedPictures
+from runtime.builder.training.resized_dataset import FittedSamples
 from runtime.builder.training.schedule import TrainingSettings, learning_rate
 from runtime.builder.training.state import TrainingState
 from runtime.errors import BuildFailed
@@ -36,7 +36,7 @@ class RunOptions:
     Attributes:
         workers: processes that prepare batches, 0 for this one.
         save_every: seconds between saved states.
-        cache_bytes: memory for decoded pictures.
+        cache_bytes: memory for decoded images.
     """
 
     workers: int = 0
@@ -69,13 +69,13 @@ Listener = Callable[[Step], None]
 
 
 class Training:
-    """A model being trained on some pictures.
+    """A model being trained on some images.
 
     Args:
         settings: what the result depends on.
         model: a SwiftNet with its weights at step 0.
-        pictures: to learn from.
-        spec: the model's input; pictures are brought to its geometry as in serving.
+        images: to learn from.
+        spec: the model's input; images are brought to its geometry as in serving.
         options: how to run.
         place: this process among those that train together.
     """
@@ -84,7 +84,7 @@ class Training:
         self,
         settings: TrainingSettings,
         model: SwiftNet,
-        pictures: SegmentationDataset,
+        samples: SegmentationDataset,
         spec: InputSpec,
         options: RunOptions,
         place: Place,
@@ -92,10 +92,10 @@ class Training:
         self.settings = settings
         self.options = options
         self.place = place
-        self.pictures = FittedPictures(pictures, spec, options.cache_bytes)
-        self.per_epoch = steps_per_epoch(len(pictures), settings.batch)
+        self.samples = FittedSamples(samples, spec, options.cache_bytes)
+        self.per_epoch = steps_per_epoch(len(samples), settings.batch)
         self.steps = settings.epochs * self.per_epoch
-        self.fingerprint = _fingerprint(settings, model, pictures, spec)
+        self.fingerprint = _fingerprint(settings, model, samples, spec)
         # Channels last is what convolutions on the CPU and on tensor cores are fastest with.
         model = model.to(memory_format=torch.channels_last).to(place.device)  # type: ignore[call-overload]
         self.state = TrainingState(
@@ -117,16 +117,16 @@ class Training:
             The weights to use, averaged if the settings ask for it.
 
         Raises:
-            InvalidInput: the state in `folder` is of another training, or a picture is broken.
+            InvalidInput: the state in `folder` is of another training, or an image is broken.
             BuildFailed: the loss is no longer a finite number.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.state.restore(folder, self.fingerprint)
-        self.pictures.fill()
-        self._class_weights = _class_weights(self.pictures, self.settings.rarity)
+        self.samples.fill()
+        self._class_weights = _class_weights(self.samples, self.settings.rarity)
         network = self.place.shared(self.state.model)
-        views = RandomViews(self.pictures, self.settings.augmentation, self.settings.seed)
-        visits = Visits(len(self.pictures), self.settings, self.state.step, self.place)
+        views = RandomViews(self.samples, self.settings.augmentation, self.settings.seed)
+        visits = Visits(len(self.samples), self.settings, self.state.step, self.place)
         saved_at = time.monotonic()
         for images, labels in batches(views, visits, self.options.workers):
             listener(self._step(network, images, labels))
@@ -164,7 +164,7 @@ class Training:
 
     def _loss(self, network: nn.Module, images: Tensor, labels: Tensor) -> Tuple[Tensor, Tensor]:
         """The summed loss of a batch and its labelled pixels."""
-        settings, ignore_id = self.settings, self.pictures.dataset.classes.ignore_id
+        settings, ignore_id = self.settings, self.samples.dataset.classes.ignore_id
         image = self.state.model.normalise(images.float())
         with _autocast(settings.precision, self.place.device):
             logits = network(image.contiguous(memory_format=torch.channels_last))
@@ -203,25 +203,25 @@ def _optimiser(model: SwiftNet, settings: TrainingSettings) -> torch.optim.Optim
     )
 
 
-def _class_weights(pictures: FittedPictures, rarity: float) -> Optional[Tensor]:
+def _class_weights(samples: FittedSamples, rarity: float) -> Optional[Tensor]:
     """(1 / pixel share) ** rarity, (classes,) float32 with a mean of 1 over labelled pixels."""
     if not rarity:
         return None
-    classes = len(pictures.dataset.classes)
+    classes = len(samples.dataset.classes)
     counts = np.zeros(256, np.int64)
-    for index in range(len(pictures)):
-        counts += np.bincount(pictures[index][1].reshape(-1), minlength=256)
+    for index in range(len(samples)):
+        counts += np.bincount(samples[index][1].reshape(-1), minlength=256)
     shares = np.maximum(counts[:classes], 1) / counts[:classes].sum()
     weights = shares**-rarity
     return torch.tensor(weights / (weights * shares).sum(), dtype=torch.float32)
 
 
 def _fingerprint(
-    settings: TrainingSettings, model: nn.Module, pictures: SegmentationDataset, spec: InputSpec
+    settings: TrainingSettings, model: nn.Module, samples: SegmentationDataset, spec: InputSpec
 ) -> str:
-    """SHA-256 of what the result follows from: settings, pictures' names, initial weights."""
+    """SHA-256 of what the result follows from: settings, images' names, initial weights."""
     digest = hashlib.sha256(settings.model_dump_json().encode() + spec.model_dump_json().encode())
-    digest.update("\n".join(f"{p.split}/{p.name}" for p in pictures.pictures).encode())
+    digest.update("\n".join(f"{p.split}/{p.name}" for p in samples.samples).encode())
     for key, value in model.state_dict().items():
         digest.update(key.encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())

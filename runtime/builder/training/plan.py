@@ -1,4 +1,4 @@
-"""What to train on what: a plan as a value, and the pictures, network and input it stands for."""
+"""What to train on what: a plan as a value, and the images, network and input it stands for."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class TrainingPlan(Table):
         splits: the splits to learn from.
         hold_out: shell pattern of names in these splits to keep out of training and to measure on.
         validate_on: splits to measure on instead.
-        size: height and width of the model's input; None for the size of the first picture.
-        geometry: how pictures of other sizes are brought to it.
+        size: height and width of the model's input; None for the size of the first image.
+        geometry: how images of other sizes are brought to it.
         network: what to train from scratch; must be left out with `init`.
         imagenet: a classifier's state_dict that the encoder starts from.
         init: a checkpoint to start from; its classifier is kept if its classes are the dataset's.
@@ -122,7 +122,7 @@ def _read(file: Path) -> Dict[str, Any]:
     return values
 
 
-def pictures(plan: TrainingPlan) -> Tuple[SegmentationDataset, Optional[SegmentationDataset]]:
+def samples(plan: TrainingPlan) -> Tuple[SegmentationDataset, Optional[SegmentationDataset]]:
     """What to learn from, and what to measure on, if anything.
 
     Raises:

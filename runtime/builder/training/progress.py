@@ -20,7 +20,7 @@ LOG_NAME = "log.jsonl"
 TOLD_EVERY = 20
 
 Measure = Callable[[SwiftNet], EvaluationReport]
-"""Evaluates a model on the held-out pictures."""
+"""Evaluates a model on the held-out images."""
 Record = Dict[str, Any]
 
 
@@ -91,12 +91,12 @@ class TensorBoardScalars:
             self._writer.close()
 
 
-class Narrator:
+class TrainingProgress:
     """Listens to a training and tells of it; a context manager.
 
     Args:
         folder: of the training; gets the log.
-        measure: evaluates the held-out pictures, None where there are none.
+        measure: evaluates the held-out images, None where there are none.
         measure_every: epochs between evaluations.
         tensorboard: whether to write its events too.
     """
@@ -123,7 +123,7 @@ class Narrator:
         self._task = self._bar.add_task("training", total=None, loss=float("nan"), miou="-")
         self._resources = ExitStack()
 
-    def __enter__(self) -> Narrator:
+    def __enter__(self) -> TrainingProgress:
         self._resources.enter_context(self._bar)
         if self._scalars is not None:
             self._resources.callback(self._scalars.close)

@@ -1,4 +1,4 @@
-"""Pictures in the geometry of a model's input, as serving brings them there."""
+"""Images in the geometry of a model's input, as serving brings them there."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from runtime.inference.preprocess.cpu import resize_into
 from runtime.repository.manifest import InputSpec
 
 
-def fitted_picture(
+def fitted_sample(
     image: np.ndarray, labels: np.ndarray, spec: InputSpec, ignore_id: int
 ) -> Decoded:
-    """A picture and its labels at the model's size, with the runtime's own preprocessing.
+    """An image and its labels at the model's size, with the runtime's own preprocessing.
 
     Args:
         image: (height, width, 3) uint8 RGB.
@@ -39,10 +39,10 @@ def fitted_picture(
     return np.ascontiguousarray(bgr[..., ::-1]), truth
 
 
-class FittedPictures:
-    """The pictures of a dataset at the model's size, kept in memory as far as a budget goes.
+class FittedSamples:
+    """The images of a dataset at the model's size, kept in memory as far as a budget goes.
 
-    Nothing is ever evicted: training visits every picture once an epoch, in random order, where
+    Nothing is ever evicted: training visits every image once an epoch, in random order, where
     eviction only loses.
 
     Args:
@@ -61,11 +61,11 @@ class FittedPictures:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> Decoded:
-        """As `fitted_picture` returns it; the arrays are shared and must not be written to."""
+        """As `fitted_image` returns it; the arrays are shared and must not be written to."""
         if index in self._kept:
             return self._kept[index]
-        picture = self.dataset.load(index)
-        image, labels = fitted_picture(*picture, self.spec, self.dataset.classes.ignore_id)
+        sample = self.dataset.load(index)
+        image, labels = fitted_sample(*sample, self.spec, self.dataset.classes.ignore_id)
         size = image.nbytes + labels.nbytes
         if size <= self._budget_left:
             self._budget_left -= size

@@ -13,12 +13,12 @@ from runtime.files.toml import Table
 
 
 class TrainingSettings(Table):
-    """Everything that the weights depend on, besides the pictures and the initial weights.
+    """Everything that the weights depend on, besides the images and the initial weights.
 
     Attributes:
-        seed: of the initial weights, the order of pictures and their random views.
-        epochs: passes over the training pictures.
-        batch: pictures per step, over all devices together.
+        seed: of the initial weights, the order of images and their random views.
+        epochs: passes over the training images.
+        batch: images per step, over all devices together.
         learning_rate: its peak, for the decoder.
         encoder_rate: the encoder's rate as a share of the decoder's: 1 from scratch, about 0.25
             when it is pretrained.
@@ -33,7 +33,7 @@ class TrainingSettings(Table):
             over all labelled pixels; 0 weighs all classes alike.
         ema: decay of the averaged weights per step, 0 for none.
         precision: of the arithmetic; weights are always float32.
-        augmentation: how pictures vary.
+        augmentation: how images vary.
     """
 
     seed: int = Field(default=0, ge=0)

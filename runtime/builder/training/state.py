@@ -76,7 +76,7 @@ class TrainingState:
             ) from broken
         if content["fingerprint"] != fingerprint:
             raise InvalidInput(
-                f"{path} is of a training with other settings, pictures or initial weights",
+                f"{path} is of a training with other settings, images or initial weights",
                 "Choose another output folder, or remove this one to start again",
             )
         self.model.load_state_dict(content["model"])

@@ -47,7 +47,7 @@ def block_of_tiles(
 
 
 def check_side(name: str, *sides: int) -> None:
-    """Refuses pictures whose positions the kernels' whole numbers cannot hold.
+    """Refuses images whose positions the kernels' whole numbers cannot hold.
 
     Raises:
         InvalidInput: a side is below 1 or above MAX_SIDE.
@@ -61,7 +61,7 @@ def check_pitch(name: str, pitch: int, row_bytes: int, rows: int) -> None:
     """Refuses rows that overlap or that the kernels' offsets cannot reach.
 
     Raises:
-        InvalidInput: the pitch is shorter than a row, or the picture takes 2 GiB.
+        InvalidInput: the pitch is shorter than a row, or the image takes 2 GiB.
     """
     if pitch < row_bytes:
         raise InvalidInput(
@@ -70,5 +70,5 @@ def check_pitch(name: str, pitch: int, row_bytes: int, rows: int) -> None:
         )
     if pitch * rows >= 1 << 31:
         raise InvalidInput(
-            f"{name} takes {pitch * rows} bytes", "The kernels address less than 2 GiB a picture"
+            f"{name} takes {pitch * rows} bytes", "The kernels address less than 2 GiB an image"
         )

@@ -30,7 +30,7 @@ class PreprocessParameters(ctypes.Structure):
         pixels: uint8 rows of `pitch` bytes: packed colours, or NV12's luma.
         chroma: NV12's rows of U and V in turn, `chroma_pitch` bytes each; 0 for packed colours.
         input: (3, height, width) of `element`, contiguous, written as a whole.
-        picture: takes the rectangle as uint8 BGR, rows of `picture_pitch` bytes; 0 for none.
+        image: takes the rectangle as uint8 BGR, rows of `image_pitch` bytes; 0 for none.
         element: a value of ELEMENT_CODES.
         red_first: 1 where the network takes RGB, 0 for BGR.
         pad: 0 to 255, like `mean` and `deviation` in the network's order.
@@ -42,10 +42,10 @@ class PreprocessParameters(ctypes.Structure):
         ("pixels", ctypes.c_uint64),
         ("chroma", ctypes.c_uint64),
         ("input", ctypes.c_uint64),
-        ("picture", ctypes.c_uint64),
+        ("image", ctypes.c_uint64),
         ("pitch", ctypes.c_int32),
         ("chroma_pitch", ctypes.c_int32),
-        ("picture_pitch", ctypes.c_int32),
+        ("image_pitch", ctypes.c_int32),
         ("source_height", ctypes.c_int32),
         ("source_width", ctypes.c_int32),
         ("height", ctypes.c_int32),
@@ -76,10 +76,10 @@ class LabelsParameters(ctypes.Structure):
         logits: float16 or float32; class c of row y, column x is `class_stride * c +
             row_stride * y + column_stride * x` elements on.
         labels: (shown_height, shown_width) uint8, rows of `labels_pitch` bytes.
-        picture: uint8 BGR rows of `picture_pitch` bytes, of the labels' size; 0 for no overlay.
-        overlay: like `picture`, and may be the same memory.
+        image: uint8 BGR rows of `image_pitch` bytes, of the labels' size; 0 for no overlay.
+        overlay: like `image`, and may be the same memory.
         tally: TALLY_WORDS uint32 that were zeroed; added to.
-        height: of the whole upsampled picture, of which the rectangle (top, left, shown_height,
+        height: of the whole upsampled image, of which the rectangle (top, left, shown_height,
             shown_width) is labelled; `width` likewise.
         opacity: share of the palette's colour, 0 to 1.
         transparency: 1 - opacity.
@@ -89,7 +89,7 @@ class LabelsParameters(ctypes.Structure):
     _fields_ = (
         ("logits", ctypes.c_uint64),
         ("labels", ctypes.c_uint64),
-        ("picture", ctypes.c_uint64),
+        ("image", ctypes.c_uint64),
         ("overlay", ctypes.c_uint64),
         ("tally", ctypes.c_uint64),
         ("classes", ctypes.c_int32),
@@ -105,7 +105,7 @@ class LabelsParameters(ctypes.Structure):
         ("shown_height", ctypes.c_int32),
         ("shown_width", ctypes.c_int32),
         ("labels_pitch", ctypes.c_int32),
-        ("picture_pitch", ctypes.c_int32),
+        ("image_pitch", ctypes.c_int32),
         ("overlay_pitch", ctypes.c_int32),
         ("opacity", ctypes.c_float),
         ("transparency", ctypes.c_float),

@@ -35,13 +35,13 @@ Size = Tuple[int, int]
 
 
 @dataclass(frozen=True)
-class ProfileJob:
+class ProfileOptions:
     """One call of `runtime profile`.
 
     Attributes:
         models: checkpoints and engine folders; the first is what the others are compared with.
         backends: of `BACKENDS`; an engine folder has no torch network.
-        size: rows and columns of the picture; None for the input that the first model says.
+        size: rows and columns of the image; None for the input that the first model says.
         repetitions: passes that count.
         tensorrt: profiles that TensorRT wrote elsewhere, for the same tables.
         out: folder for tables and heat maps; None for none.
@@ -62,7 +62,7 @@ class ProfileJob:
         return dict(zip(self.models, numbered(names)))
 
 
-def run_profile(job: ProfileJob) -> str:
+def run_profile(job: ProfileOptions) -> str:
     """Profiles, writes what is to be written, and returns the tables and flags as Markdown.
 
     Raises:
@@ -80,7 +80,7 @@ def run_profile(job: ProfileJob) -> str:
     return text
 
 
-def _opened(job: ProfileJob) -> List[Tuple[Model, Timed]]:
+def _opened(job: ProfileOptions) -> List[Tuple[Model, Timed]]:
     """Backend by backend, and within each the models in their order.
 
     Behind the first model stands its encoder alone, if it is a checkpoint.
@@ -122,7 +122,7 @@ def _on_openvino(
     own = (manifest.input.height, manifest.input.width)
     if own != size:
         raise InvalidInput(
-            f"the engine {name} takes pictures of {own[0]}x{own[1]} but {size[0]}x{size[1]} is "
+            f"the engine {name} takes images of {own[0]}x{own[1]} but {size[0]}x{size[1]} is "
             "profiled",
             "Profile engines of one size, or give their checkpoints",
         )
@@ -220,11 +220,11 @@ def flags_of(profiles: Sequence[Profile]) -> List[str]:
 def _write(out: Path, text: str, tables: Sequence[Table], profiles: Sequence[Profile]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     groups = by_backend(profiles)
-    pictures = {backend: f"{backend.replace(' ', '-')}.png" for backend in groups}
-    shown = "\n".join(f"![{backend}]({name})" for backend, name in pictures.items())
+    images = {backend: f"{backend.replace(' ', '-')}.png" for backend in groups}
+    shown = "\n".join(f"![{backend}]({name})" for backend, name in images.items())
     files = {"profile.md": f"# Profile\n\n{text}\n{shown}\n"}
     files.update({f"{table.name}.csv": table.csv() for table in tables})
     for name, content in files.items():
         write_whole(out / name, content.encode())
     for backend, group in groups.items():
-        write_heat_map(group, out / pictures[backend])
+        write_heat_map(group, out / images[backend])

@@ -56,7 +56,7 @@ def measured_table(
 
     Args:
         architecture: of the whole network.
-        size: rows and columns of the picture.
+        size: rows and columns of the image.
         precision: of the graph; INT8's ranges are made up, which changes nothing either.
         widths: what to measure, as `widths_to_measure` gives it.
         repetitions: passes of each network.

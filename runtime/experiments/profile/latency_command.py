@@ -29,7 +29,7 @@ class TableJob:
         models: one checkpoint.
         out: the table to write.
         precision: of the timed graphs.
-        size: rows and columns of the picture; None for the checkpoint's input.
+        size: rows and columns of the image; None for the checkpoint's input.
         alignment: widths are multiples of it.
         widths: at most so many per group.
         repetitions: passes of each network.

@@ -9,7 +9,7 @@ from typing import Callable, Dict, Optional, Tuple
 from runtime.builder.swiftnet.widths import plan_of
 
 ENCODER_PARTS = ("scaling", "stem", "block 1", "block 2", "block 3", "block 4", "skips")
-"""What every level of the pyramid has; `scaling` shrinks the picture, `skips` are projections."""
+"""What every level of the pyramid has; `scaling` shrinks the image, `skips` are projections."""
 DECODER_PARTS = ("context", "blends", "classifier")
 """What there is once."""
 

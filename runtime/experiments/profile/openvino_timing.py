@@ -21,7 +21,7 @@ class OpenVinoTiming:
 
     Args:
         model: an ONNX file's content, float or quantized.
-        size: rows and columns of the picture.
+        size: rows and columns of the image.
         precision: what the model is called, such as `int8`.
     """
 
@@ -38,17 +38,17 @@ class OpenVinoTiming:
         }
         self._plain = plain.create_infer_request()
         self._counting = counting.create_infer_request()
-        self._picture = np.random.default_rng(0).normal(size=(1, 3, *size)).astype(np.float32)
+        self._image = np.random.default_rng(0).normal(size=(1, 3, *size)).astype(np.float32)
 
     def forward(self) -> float:
         """See `subject.Timed`."""
         started = time.perf_counter()
-        self._plain.infer({INPUT: self._picture})
+        self._plain.infer({INPUT: self._image})
         return 1e3 * (time.perf_counter() - started)
 
     def layers(self) -> LayerTimes:
         """See `subject.Timed`."""
-        self._counting.infer({INPUT: self._picture})
+        self._counting.infer({INPUT: self._image})
         times: Dict[str, float] = {}
         for layer in self._counting.profiling_info:
             if layer.status == layer.Status.EXECUTED:

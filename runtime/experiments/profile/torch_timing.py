@@ -25,20 +25,20 @@ class TorchTiming:
 
     Args:
         network: or its encoder; put into evaluation mode.
-        size: rows and columns of the picture.
+        size: rows and columns of the image.
     """
 
     backend = "torch fp32"
 
     def __init__(self, network: Union[SwiftNet, EncoderAlone], size: Tuple[int, int]) -> None:
         self._network = network.eval()
-        self._picture = torch.zeros(1, 3, *size)
+        self._image = torch.zeros(1, 3, *size)
 
     def forward(self) -> float:
         """See `subject.Timed`."""
         started = time.perf_counter()
         with torch.no_grad():
-            self._network(self._picture)
+            self._network(self._image)
         return 1e3 * (time.perf_counter() - started)
 
     def layers(self) -> LayerTimes:
@@ -68,7 +68,7 @@ class _Stopwatch:
         first: name of the module that each level of the pyramid begins with.
 
     Attributes:
-        times: milliseconds by module and level, and of shrinking the picture between the levels.
+        times: milliseconds by module and level, and of shrinking the image between the levels.
     """
 
     def __init__(self, first: str) -> None:

@@ -13,7 +13,7 @@ def notes_of(study: Study) -> List[str]:
         *_unfinished(study),
         *_seeds(study),
         *_judged(study),
-        *_pictures(study),
+        *_images(study),
         *_baselines(study),
         *_speeds(study),
     ]
@@ -50,7 +50,7 @@ def _judged(study: Study) -> Iterator[str]:
         yield f"{name}: {sentence.rstrip('.')}."
 
 
-def _pictures(study: Study) -> Iterator[str]:
+def _images(study: Study) -> Iterator[str]:
     for judged in study.judged:
         counts = {
             report.images
@@ -61,7 +61,7 @@ def _pictures(study: Study) -> Iterator[str]:
         }
         if len(counts) > 1:
             yield (
-                f"Not every model was judged on the same number of pictures of {judged}: "
+                f"Not every model was judged on the same number of images of {judged}: "
                 f"{', '.join(str(count) for count in sorted(counts))}. Their accuracies must not "
                 "be compared."
             )

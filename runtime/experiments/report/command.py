@@ -1,4 +1,4 @@
-"""`runtime report`: from a study's results to a folder of a page, tables and pictures."""
+"""`runtime report`: from a study's results to a folder of a page, tables and figures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Dict
 
 from runtime.errors import OutputFailed
 from runtime.experiments.report.document import document_of
-from runtime.experiments.report.figures import pictures_of
+from runtime.experiments.report.figures import figures_of
 from runtime.experiments.report.tables import all_tables
 from runtime.experiments.report.variants import Study
 from runtime.experiments.study.results import results_from_file
@@ -16,7 +16,7 @@ from runtime.experiments.table import Table
 from runtime.files.atomic import write_whole
 
 PAGE_NAME = "report.md"
-TABLES, PICTURES = "tables", "pictures"
+TABLES, FIGURES = "tables", "pictures"
 
 
 def run_report(source: Path, out: Path) -> Path:
@@ -32,15 +32,15 @@ def run_report(source: Path, out: Path) -> Path:
     """
     study = Study(results_from_file(source))
     try:
-        for folder in (out / TABLES, out / PICTURES):
+        for folder in (out / TABLES, out / FIGURES):
             folder.mkdir(parents=True, exist_ok=True)
         tables = all_tables(study)
         for table in tables:
             _write_table(table, out / TABLES)
-        pictures = _draw_pictures(study, out)
+        figures = _draw_figures(study, out)
         # The page last: where there is one, all that it shows is there.
         page = out / PAGE_NAME
-        _write(page, document_of(study, tables, pictures))
+        _write(page, document_of(study, tables, figures))
     except OSError as error:
         raise OutputFailed(
             f"the report cannot be written to {out}: {error.strerror}", "Choose another --out"
@@ -58,13 +58,13 @@ def _write(path: Path, text: str) -> None:
     write_whole(path, text.encode())
 
 
-def _draw_pictures(study: Study, out: Path) -> Dict[str, str]:
+def _draw_figures(study: Study, out: Path) -> Dict[str, str]:
     """Draws all that there are numbers for; paths relative to `out` by what they show."""
     drawn: Dict[str, str] = {}
-    for picture in pictures_of(study):
-        path = f"{PICTURES}/{file_stem(picture.name)}.png"
-        if picture.draw(out / path):
-            drawn[picture.words] = path
+    for figure in figures_of(study):
+        path = f"{FIGURES}/{file_stem(figure.name)}.png"
+        if figure.draw(out / path):
+            drawn[figure.words] = path
     return drawn
 
 

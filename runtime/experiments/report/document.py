@@ -32,16 +32,16 @@ PAPER_WORDS = (
 )
 
 
-def document_of(study: Study, tables: Sequence[Table], pictures: Dict[str, str]) -> str:
+def document_of(study: Study, tables: Sequence[Table], figures: Dict[str, str]) -> str:
     """The page.
 
     Args:
         study: what was found.
         tables: as `all_tables` gives them; those that are left out are not shown.
-        pictures: paths relative to the page, by what they show; in the order to be shown.
+        figures: paths relative to the page, by what they show; in the order to be shown.
     """
     by_name = {table.name: table for table in tables}
-    front = [words for words in pictures if not words.startswith(CLASSES)]
+    front = [words for words in figures if not words.startswith(CLASSES)]
     parts = [
         *_opening(study),
         *_listed("What the numbers say", findings_of(study)),
@@ -52,12 +52,12 @@ def document_of(study: Study, tables: Sequence[Table], pictures: Dict[str, str])
         by_name["summary"].markdown(),
         MARKS,
         *_arms(study),
-        *(f"![{words}]({pictures[words]})" for words in front),
+        *(f"![{words}]({figures[words]})" for words in front),
         _headed(by_name["costs"]),
         *(_headed(table) for table in tables if table.name.startswith("accuracy-")),
         *(_headed(table) for table in tables if table.name == "speed"),
         "## Gains and losses of the classes",
-        *(f"![{words}]({pictures[words]})" for words in pictures if words not in front),
+        *(f"![{words}]({figures[words]})" for words in figures if words not in front),
         *(_folded(table) for table in tables if table.name.startswith("classes-")),
         "## Beside the paper",
         PAPER_WORDS,
@@ -77,7 +77,7 @@ def _opening(study: Study) -> Iterator[str]:
     seeds = "one seed" if study.seeds == 1 else f"up to {study.seeds} seeds"
     yield (
         f"{len(results.models)} of {results.expected} rows, {len(study.variants)} models of "
-        f"{seeds} each, pictures of {shown} pixels. Recipe `{results.recipe_sha256[:12]}`."
+        f"{seeds} each, images of {shown} pixels. Recipe `{results.recipe_sha256[:12]}`."
     )
 
 

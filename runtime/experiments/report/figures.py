@@ -1,4 +1,4 @@
-"""All pictures of a report, in the order in which they are shown."""
+"""All figures of a report, in the order in which they are shown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLASSES = "Classes"
 
 
 @dataclass(frozen=True)
-class Picture:
+class Figure:
     """A plot that may be drawn.
 
     Attributes:
@@ -31,24 +31,24 @@ class Picture:
     draw: Callable[[Path], bool]
 
 
-def pictures_of(study: Study) -> Iterator[Picture]:
+def figures_of(study: Study) -> Iterator[Figure]:
     """Those of the first judged set, and the ones that compare all sets."""
     judged = study.judged[0]
     for backend in dict.fromkeys(backend_of(place) for place in study.places):
-        yield Picture(
+        yield Figure(
             f"pareto-ms-{backend}",
             f"Accuracy on {judged} against milliseconds on {backend}",
             partial(write_time_plot, study, judged, backend),
         )
-    yield Picture(
+    yield Figure(
         "pareto-gmacs",
         f"Accuracy on {judged} against multiply-adds",
         partial(write_macs_plot, study, judged),
     )
-    yield Picture("arms", "Arms of each pruning", partial(write_arm_plot, study))
-    yield Picture("int8", "What INT8 changes", partial(write_int8_plot, study))
+    yield Figure("arms", "Arms of each pruning", partial(write_arm_plot, study))
+    yield Figure("int8", "What INT8 changes", partial(write_int8_plot, study))
     for precision in study.precisions:
-        yield Picture(
+        yield Figure(
             f"classes-{precision}",
             f"{CLASSES} on {judged} against full in {precision.upper()}",
             partial(write_class_plot, study, precision, judged),

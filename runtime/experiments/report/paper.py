@@ -63,7 +63,7 @@ class PaperRow:
         arm: as in `runtime prune --then`; None where the paper names none.
         precision: None where the paper names none.
         device: None where no speed was measured.
-        fps: pictures per second.
+        fps: images per second.
         start: what was trained before on another dataset, in words.
     """
 

@@ -53,7 +53,7 @@ def counterpart_of(study: Study, variant: Variant) -> Counterpart:
 
 
 def is_of_the_paper(model: StudiedModel, candidate: PaperModel) -> bool:
-    """Whether the two are the same network, for pictures of the same size."""
+    """Whether the two are the same network, for images of the same size."""
     layers = {name: model.architecture.get(name) for name in paper.NETWORK}
     costs = (model.parameters, round(model.macs / 1e9, 2))
     same_costs = costs == (candidate.parameters, candidate.gmacs)

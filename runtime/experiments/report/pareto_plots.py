@@ -50,7 +50,7 @@ def write_macs_plot(study: Study, judged: str, path: Path) -> bool:
     plot = _ParetoPlot(study, candidates, apart=APART)
     order = "/".join(precision.upper() for precision in study.precisions)
     apart = f" (a little apart, and labelled in this order: {order})" if "/" in order else ""
-    plot.axes.set_xlabel(f"GMACs of one picture{apart}")
+    plot.axes.set_xlabel(f"GMACs of one image{apart}")
     plot.axes.set_ylabel(f"mIoU on {judged}, %")
     plot.write(fronts, path)
     return True
@@ -66,7 +66,7 @@ def write_time_plot(study: Study, judged: str, backend: str, path: Path) -> bool
     if not candidates:
         return False
     plot = _ParetoPlot(study, candidates)
-    plot.axes.set_xlabel(f"milliseconds of one picture on {backend}")
+    plot.axes.set_xlabel(f"milliseconds of one image on {backend}")
     plot.axes.set_ylabel(f"mIoU on {judged}, %")
     plot.write({"front": pareto_front(candidates)}, path)
     return True

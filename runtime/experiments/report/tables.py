@@ -23,7 +23,7 @@ Number = Callable[[Variant], Optional[Measure]]
 
 
 def summary_table(study: Study) -> Table:
-    """The paper's columns: parameters, multiply-adds, accuracy and pictures per second."""
+    """The paper's columns: parameters, multiply-adds, accuracy and images per second."""
     headline = study.judged[0]
     places = [place for place in study.places if backend_of(place) == backend_of(study.places[0])]
     columns = [
@@ -42,7 +42,7 @@ def cost_table(study: Study) -> Table:
     for column in _costs(study):
         left = tuple(_left(study, row, column) for row in range(len(study.variants)))
         columns += [column, Column("left, %", left, digits=1, scale=PERCENT)]
-    return Table("costs", "Costs of one picture", tuple(columns))
+    return Table("costs", "Costs of one image", tuple(columns))
 
 
 def accuracy_table(study: Study, judged: str) -> Table:
@@ -73,7 +73,7 @@ def accuracy_table(study: Study, judged: str) -> Table:
 
 
 def speed_table(study: Study) -> Optional[Table]:
-    """Milliseconds, pictures per second and the ratio to the full model in FP32."""
+    """Milliseconds, images per second and the ratio to the full model in FP32."""
     if not study.places:
         return None
     columns = _names(study)
@@ -83,7 +83,7 @@ def speed_table(study: Study) -> Optional[Table]:
             f"{place}, ms", tuple(map(_range, speeds)), digits=1, best=fastest_of(speeds)
         )
         columns += [milliseconds, _fps(study, place), _times_full(study, place)]
-    return Table("speed", "Speed of the network alone, one picture at a time", tuple(columns))
+    return Table("speed", "Speed of the network alone, one image at a time", tuple(columns))
 
 
 def class_table(study: Study, precision: Precision, judged: str) -> Table:

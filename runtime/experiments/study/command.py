@@ -25,7 +25,7 @@ from runtime.experiments.study.store import StepStore
 
 
 @dataclass(frozen=True)
-class StudyOrder:
+class StudyOptions:
     """One call of `runtime study`.
 
     Attributes:
@@ -45,7 +45,7 @@ class StudyOrder:
     speed: bool = True
 
 
-def run_study(order: StudyOrder) -> None:
+def run_study(order: StudyOptions) -> None:
     """Does all steps of the study that are not done.
 
     Raises:

@@ -14,7 +14,7 @@ from runtime.builder.engine import recipe as engine_recipe
 from runtime.builder.engine.assemble_manifest import ARTEFACTS
 from runtime.builder.engine.build_steps import build_engine
 from runtime.builder.engine.calibration_set import images_in
-from runtime.builder.engine.resolve import BuildOrder
+from runtime.builder.engine.resolve import ResolvedBuild
 from runtime.experiments.study.recipe import CalibrationChoice
 from runtime.experiments.study.step import Job, Made
 from runtime.files.atomic import write_whole
@@ -22,7 +22,7 @@ from runtime.repository.engine_folder import CANARY_IMAGE, CANARY_LABELS, RECIPE
 from runtime.repository.manifest import MANIFEST_NAME, Precision
 
 ENGINE = "engine"
-PICTURES = "pictures"
+IMAGES = "pictures"
 LONGEST_NAME = 64
 # A study records what quantization loses; it does not end because of it.
 NO_GATE = engine_recipe.Gate(max_drop=100, max_class_drop=100)
@@ -45,7 +45,7 @@ def engine(job: Job, folder: Path) -> Made:
     if "int8" in precisions:
         calibration = CalibrationChoice.model_validate(job.how["calibration"])
         chosen = calibration.of(open_dataset(Path(job.how["dataset"])))
-        images = _linked(chosen, folder / PICTURES)
+        images = _linked(chosen, folder / IMAGES)
     order = _order(job, folder / ENGINE, precisions, calibration, images)
     write_whole(order.out / RECIPE_NAME, engine_recipe.recipe_text(order.recipe).encode())
     build_engine(order)
@@ -62,18 +62,18 @@ def _order(
     precisions: Tuple[Precision, ...],
     calibration: Optional[CalibrationChoice],
     images: Tuple[Path, ...],
-) -> BuildOrder:
+) -> ResolvedBuild:
     checkpoint = load_checkpoint(job.inputs["checkpoint"])
     card = card_of(checkpoint)
     chosen = None
     if calibration is not None:
         chosen = engine_recipe.CalibrationChoice(
             name=calibration.name,
-            folder=f"../{PICTURES}",
+            folder=f"../{IMAGES}",
             count=calibration.count,
             rule=calibration.rule,
         )
-    return BuildOrder(
+    return ResolvedBuild(
         recipe=engine_recipe.Recipe(
             name=job.parameters["name"][:LONGEST_NAME],
             checkpoint=os.path.relpath(job.inputs["checkpoint"], out.resolve()),
@@ -93,14 +93,14 @@ def _order(
 
 
 def _linked(chosen: SegmentationDataset, folder: Path) -> Tuple[Path, ...]:
-    """A folder of links to the pictures, so that the engine's own recipe can name them."""
+    """A folder of links to the images, so that the engine's own recipe can name them."""
     folder.mkdir(exist_ok=True)
     expected: List[str] = []
-    for picture in chosen.pictures:
-        link = folder / f"{picture.split}-{picture.image.name}"
+    for image in chosen.samples:
+        link = folder / f"{image.split}-{image.image.name}"
         expected.append(link.name)
         if not link.is_symlink():
-            link.symlink_to(picture.image.resolve())
+            link.symlink_to(image.image.resolve())
     for stale in {path.name for path in folder.iterdir()} - set(expected):
         (folder / stale).unlink()
     return images_in(folder)

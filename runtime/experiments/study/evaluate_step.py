@@ -1,4 +1,4 @@
-"""The step that judges the builds of an engine on one set of pictures, as they are served."""
+"""The step that judges the builds of an engine on one set of images, as they are served."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def judge(job: Job, _: Path) -> Made:
     """Compares the labels of every build with the truth, and with those of the FP32 build.
 
     Raises:
-        RuntimeFault: a build cannot be opened, or a picture is broken.
+        RuntimeFault: a build cannot be opened, or an image is broken.
     """
     precisions: Tuple[Precision, ...] = tuple(job.parameters["precisions"])
     choice = JudgedChoice.model_validate(job.how["judged"])
-    pictures = choice.of(open_dataset(Path(job.how["dataset"])))
+    images = choice.of(open_dataset(Path(job.how["dataset"])))
     with ExitStack() as opened:
         segmenters: Dict[Precision, Segmenter] = {}
         for precision in precisions:
@@ -34,7 +34,7 @@ def judge(job: Job, _: Path) -> Made:
             # A slot of this mode has one thread, as other steps run meanwhile.
             engine = open_engine(manifest, build, artefact, mode="throughput")
             segmenters[precision] = Segmenter(manifest, opened.enter_context(engine).slots[0])
-        reports, agreement = judged(segmenters, pictures)
+        reports, agreement = judged(segmenters, images)
     return (), {
         "accuracy": {name: report.model_dump(mode="json") for name, report in reports.items()},
         "agreement": agreement,

@@ -13,7 +13,7 @@ SPEED = "speed"
 
 
 def judging_steps(study: PreparedStudy, row: Row) -> List[Step]:
-    """From a trained network to its accuracy on every set of pictures."""
+    """From a trained network to its accuracy on every set of images."""
     recipe = study.recipe
     precisions = list(recipe.precisions)
     builds: Dict[str, Source] = {name: row.build(name) for name in recipe.precisions}

@@ -58,7 +58,7 @@ class PruningChoice(PruningRequest):
     def _needs_nothing_else(self) -> PruningChoice:
         # Said before the first training, not by the step that would miss them after hours.
         if self.importance == "context":
-            raise ValueError("a study has no pictures for the importance 'context'")
+            raise ValueError("a study has no images for the importance 'context'")
         if self.allocation == "latency":
             raise ValueError("a study has no latency table for the allocation 'latency'")
         return self
@@ -68,12 +68,12 @@ class PruningChoice(PruningRequest):
         return PruningRequest(**{**self.model_dump(exclude={"name"}), "seed": seed})
 
 
-class PictureChoice(Table):
-    """Pictures of the dataset.
+class ImageChoice(Table):
+    """Images of the dataset.
 
     Attributes:
         split: the one they are in.
-        pictures: shell pattern of their names.
+        images: shell pattern of their names.
         without: shell pattern of names that are left out.
     """
 
@@ -82,7 +82,7 @@ class PictureChoice(Table):
     without: Optional[str] = None
 
     def of(self, dataset: SegmentationDataset) -> SegmentationDataset:
-        """The chosen pictures.
+        """The chosen images.
 
         Raises:
             InvalidInput: there are none.
@@ -91,8 +91,8 @@ class PictureChoice(Table):
         return named if self.without is None else named.hold_out(self.without)[0]
 
 
-class CalibrationChoice(PictureChoice):
-    """The pictures that INT8 ranges are measured on.
+class CalibrationChoice(ImageChoice):
+    """The images that INT8 ranges are measured on.
 
     Attributes:
         name: under which the range tables are kept.
@@ -106,7 +106,7 @@ class CalibrationChoice(PictureChoice):
     rule: str = DEFAULT_RULE
 
     def of(self, dataset: SegmentationDataset) -> SegmentationDataset:
-        """See `PictureChoice.of`; at most `count`."""
+        """See `ImageChoice.of`; at most `count`."""
         return super().of(dataset).spread(self.count)
 
     @model_validator(mode="after")
@@ -116,12 +116,12 @@ class CalibrationChoice(PictureChoice):
         return self
 
 
-class JudgedChoice(PictureChoice):
-    """Labelled pictures that every network is judged on.
+class JudgedChoice(ImageChoice):
+    """Labelled images that every network is judged on.
 
     Attributes:
         name: in the results.
-        sentence: what these pictures are, such as whether they were kept out of training.
+        sentence: what these images are, such as whether they were kept out of training.
     """
 
     name: str = Field(pattern=NAME)
@@ -151,7 +151,7 @@ class StudyRecipe(Table):
         precisions: FP32 is among them, as the others are compared with it.
         rewind: the step that a training is kept at and that lth, ri-p and lrr go back to.
         calibration: needed for INT8.
-        judged: sets of pictures.
+        judged: sets of images.
         speed: None to measure none.
     """
 

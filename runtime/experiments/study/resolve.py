@@ -25,8 +25,8 @@ from runtime.builder.training.plan import (
     NetworkPlan,
     TrainingPlan,
     input_spec,
-    pictures,
     plan_from_file,
+    samples,
 )
 from runtime.errors import InvalidConfig, InvalidInput
 from runtime.experiments.study.recipe import ModelChoice, StudyRecipe
@@ -45,7 +45,7 @@ class PreparedModel:
         architecture: before any pruning.
         size: height and width of its input.
         plan: of its trainings, for any seed; None if nothing is trained.
-        pictures_sha256: of what the plan learns from and measures on.
+        images_sha256: of what the plan learns from and measures on.
         checkpoint: the trained network where it is brought along.
         early: weights to rewind to, brought along with it.
         start: what a plan's training starts from, by its part.
@@ -55,7 +55,7 @@ class PreparedModel:
     architecture: Architecture
     size: Tuple[int, int]
     plan: Optional[TrainingPlan] = None
-    pictures_sha256: str = ""
+    images_sha256: str = ""
     checkpoint: Optional[Given] = None
     early: Optional[Given] = None
     start: Dict[str, Given] = dataclasses.field(default_factory=dict)
@@ -82,7 +82,7 @@ class PreparedStudy:
         recipe: checked.
         data: folder of the dataset.
         models: in the recipe's order.
-        calibration_sha256: of the pictures' content; empty if there is no such table.
+        calibration_sha256: of the images' content; empty if there is no such table.
         judged: by name, the content of each set as SHA-256.
         save_every: seconds between saved states of a training.
     """
@@ -135,7 +135,7 @@ def prepared_study(
 
     Raises:
         InvalidConfig: a plan cannot be read, or contradicts the study.
-        InvalidInput: the dataset, a checkpoint or a choice of pictures cannot be used.
+        InvalidInput: the dataset, a checkpoint or a choice of images cannot be used.
     """
     folder = data if data is not None else base / recipe.dataset
     if not folder.is_dir():
@@ -152,12 +152,12 @@ def prepared_study(
     )
 
 
-def content_sha256(pictures: SegmentationDataset) -> str:
+def content_sha256(images: SegmentationDataset) -> str:
     """Of names, classes, images and label maps."""
-    digest = hashlib.sha256(repr(pictures.classes).encode())
-    for picture in pictures.pictures:
-        digest.update(f"{picture.split}/{picture.name}\n".encode())
-        for path in (picture.image, picture.labels):
+    digest = hashlib.sha256(repr(images.classes).encode())
+    for image in images.samples:
+        digest.update(f"{image.split}/{image.name}\n".encode())
+        for path in (image.image, image.labels):
             digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -179,7 +179,7 @@ def _model(
 
 
 def _with_plan(model: PreparedModel, plan: TrainingPlan, rewind: int) -> PreparedModel:
-    learnt, held = pictures(plan)
+    learnt, held = samples(plan)
     steps = plan.settings.epochs * steps_per_epoch(len(learnt), plan.settings.batch)
     if not 0 <= rewind < steps:
         raise InvalidConfig(
@@ -195,7 +195,7 @@ def _with_plan(model: PreparedModel, plan: TrainingPlan, rewind: int) -> Prepare
         )
     _require_same_network(model, plan.network)
     sets = [content_sha256(each) for each in (learnt, held) if each is not None]
-    return dataclasses.replace(model, plan=plan, pictures_sha256=key_of(sets))
+    return dataclasses.replace(model, plan=plan, images_sha256=key_of(sets))
 
 
 def _require_same_network(model: PreparedModel, network: Optional[NetworkPlan]) -> None:
@@ -213,7 +213,7 @@ def _require_same_network(model: PreparedModel, network: Optional[NetworkPlan]) 
 def _to_be_trained(
     choice: ModelChoice, plan: TrainingPlan, dataset: SegmentationDataset
 ) -> PreparedModel:
-    learnt, _ = pictures(plan)
+    learnt, _ = samples(plan)
     start: Dict[str, Given] = {}
     if plan.init is not None:
         if ticket_path(plan.init).is_file():

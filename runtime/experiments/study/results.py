@@ -63,7 +63,7 @@ class StudiedModel(_Record):
         parameters: learned numbers.
         macs: multiply-adds for one image.
         padded_macs: the same once every width is rounded up to 32 channels.
-        accuracy: by precision and then by the name of a judged set of pictures.
+        accuracy: by precision and then by the name of a judged set of images.
         agreement: with the FP32 labels of the same network, by precision and judged set.
         speed: by backend and precision, such as `openvino int8`.
         training: None where a checkpoint was brought along.
@@ -99,7 +99,7 @@ class StudyResults(_Record):
         study: its name.
         recipe_sha256: of what the recipe decides.
         machine: in words, what the speeds were measured on; None if none were.
-        judged: the sets of pictures by name, with a sentence on each, such as whether it was kept
+        judged: the sets of images by name, with a sentence on each, such as whether it was kept
             out of training.
         expected: rows that the recipe asks for.
         models: the finished rows, in the recipe's order.

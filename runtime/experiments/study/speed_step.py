@@ -26,7 +26,7 @@ CPU_DESCRIPTION = Path("/proc/cpuinfo")
 
 
 def speed(job: Job, _: Path) -> Made:
-    """Milliseconds of every build, from resized picture to logits.
+    """Milliseconds of every build, from resized image to logits.
 
     Raises:
         RuntimeFault: a build cannot be opened or stops computing.

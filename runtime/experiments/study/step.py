@@ -57,7 +57,7 @@ class Step:
     Attributes:
         name: for people; unique in the study, and part of the folder's name.
         kind: what is done.
-        parameters: plain values that the result follows from, hashes of pictures included.
+        parameters: plain values that the result follows from, hashes of images included.
         inputs: files that the result follows from, by their part in it.
         how: plain values without any effect on the result, such as where the dataset lies.
         alone: whether nothing else may run meanwhile, because time is measured.

@@ -84,7 +84,7 @@ class TrainingGraph:
             inputs["early"] = early
         parameters: Dict[str, object] = {"arm": arm, "seed": seed}
         if arm == "none":
-            # Nothing is trained, so that batch norms have to be measured anew, on these pictures.
+            # Nothing is trained, so that batch norms have to be measured anew, on these images.
             parameters["pictures"] = self._study.calibration_sha256
         name = step_name("cut", name)
         return self._add(Step(name, "cut", parameters, inputs, self._study.how))
@@ -127,7 +127,7 @@ class TrainingGraph:
     ) -> Dict[str, object]:
         return {
             "plan": decided(plan, PATH_FIELDS),
-            "pictures": model.pictures_sha256,
+            "pictures": model.images_sha256,
             "keep_step": keep_step,
         }
 

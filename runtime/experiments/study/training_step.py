@@ -7,15 +7,15 @@ from typing import Optional
 
 from runtime.builder.card import card_of
 from runtime.builder.checkpoint import load_checkpoint, save_checkpoint
-from runtime.builder.commands.prune import PruneJob, run_prune
-from runtime.builder.commands.train import CHECKPOINT_NAME, TrainingOptions, run_train
+from runtime.builder.commands.prune import PruneOptions, run_prune
+from runtime.builder.commands.train import CHECKPOINT_NAME, TrainOptions, run_train
 from runtime.builder.data.layouts import open_dataset
 from runtime.builder.lottery.ticket_files import plan_path, ticket_beside, ticket_path
 from runtime.builder.lottery.tickets import settings_for
 from runtime.builder.pruning.recalibration import recalibrate
 from runtime.builder.pruning.request import PruningRequest
 from runtime.builder.training.batches import steps_per_epoch
-from runtime.builder.training.plan import PATH_FIELDS, TrainingPlan, pictures
+from runtime.builder.training.plan import PATH_FIELDS, TrainingPlan, samples
 from runtime.builder.training.state import STATE_NAME
 from runtime.errors import InvalidInput
 from runtime.experiments.study.cpu_time import SpentTime
@@ -43,7 +43,7 @@ def train(job: Job, folder: Path) -> Made:
         _require_trained_by(plan, folder / CHECKPOINT_NAME)
     else:
         with spent:
-            options = TrainingOptions(
+            options = TrainOptions(
                 save_every=job.how["save_every"],
                 measure_every=plan.settings.epochs,
                 keep_step=kept,
@@ -56,7 +56,7 @@ def train(job: Job, folder: Path) -> Made:
 def plan(job: Job, folder: Path) -> Made:
     """Decides which channels stay."""
     decision = PruningRequest.model_validate(job.parameters["request"])
-    run_prune(PruneJob(job.inputs["checkpoint"], folder / PLAN_NAME, decision, plan_only=True))
+    run_prune(PruneOptions(job.inputs["checkpoint"], folder / PLAN_NAME, decision, plan_only=True))
     return (PLAN_NAME,), {}
 
 
@@ -65,7 +65,7 @@ def cut(job: Job, folder: Path) -> Made:
     arm = job.parameters["arm"]
     out = folder / START_NAME
     run_prune(
-        PruneJob(
+        PruneOptions(
             checkpoint=job.inputs["checkpoint"],
             out=out,
             decision=job.inputs["plan"],
@@ -84,7 +84,7 @@ def _measure_norms(job: Job, path: Path) -> None:
     checkpoint = load_checkpoint(path)
     chosen = CalibrationChoice.model_validate(job.how["calibration"])
     learnt = chosen.of(open_dataset(Path(job.how["dataset"])))
-    images = [picture.image for picture in learnt.pictures]
+    images = [image.image for image in learnt.samples]
     recalibrate(checkpoint.model, images, card_of(checkpoint).input)
     save_checkpoint(path, checkpoint.model, checkpoint.metadata)
 
@@ -96,9 +96,9 @@ def _plan(job: Job) -> TrainingPlan:
 
 
 def _require_trained_by(plan: TrainingPlan, path: Path) -> None:
-    """Takes a finished training only if it followed this very plan on as many pictures."""
+    """Takes a finished training only if it followed this very plan on as many images."""
     card = card_of(load_checkpoint(path))
-    learnt, _ = pictures(plan)
+    learnt, _ = samples(plan)
     ticket = None if plan.init is None else ticket_beside(plan.init)
     settings = plan.settings if ticket is None else settings_for(ticket.record.arm, plan.settings)
     followed = plan.model_copy(update={"settings": settings})
@@ -107,14 +107,14 @@ def _require_trained_by(plan: TrainingPlan, path: Path) -> None:
     told = TrainingPlan.model_validate({**card.plan, **paths})
     if (told, card.dataset, card.pictures) != (followed, learnt.name, len(learnt)):
         raise InvalidInput(
-            f"{path} was trained by another plan or on other pictures than this step's",
+            f"{path} was trained by another plan or on other images than this step's",
             "Remove it, and the step is done anew",
         )
 
 
 def _steps(plan: TrainingPlan) -> int:
     """Optimiser steps of the training, without those before a ticket's."""
-    learnt, _ = pictures(plan)
+    learnt, _ = samples(plan)
     whole = plan.settings.epochs * steps_per_epoch(len(learnt), plan.settings.batch)
     ticket = None if plan.init is None else ticket_beside(plan.init)
     return whole if ticket is None else whole - ticket.record.step

@@ -41,9 +41,9 @@ class Row:
         """Name of the step that quantizes it."""
         return step_name("engine", self.name)
 
-    def judged(self, pictures: str) -> str:
-        """Name of the step that judges it on a set of pictures."""
-        return step_name(f"judge-{pictures}", self.name)
+    def judged(self, images: str) -> str:
+        """Name of the step that judges it on a set of images."""
+        return step_name(f"judge-{images}", self.name)
 
     def build(self, precision: Precision) -> Product:
         """One of its engine's builds, beside which the manifest lies."""

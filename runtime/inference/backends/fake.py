@@ -1,6 +1,6 @@
 """An engine without a library or a network: each sample takes the class of the nearest colour.
 
-A picture painted in the palette's colours segments into its own classes, so everything around the
+An image painted in the palette's colours segments into its own classes, so everything around the
 engine can be tried and tested with masks whose truth is known.
 """
 

@@ -2,7 +2,7 @@
 
 The graph takes normalised planar float32 and ends at planar logits. Colour order, mean, deviation
 and both transpositions are added to it here from the manifest, so a slot's buffers hold the resized
-picture as OpenCV made it and the logits as `postprocess` reads them.
+image as OpenCV made it and the logits as `postprocess` reads them.
 """
 
 from __future__ import annotations

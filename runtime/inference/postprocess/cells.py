@@ -72,7 +72,7 @@ def cell_axis(samples: int, pixels: int) -> CellAxis:
     )
 
 
-class CellPicture:
+class CellImage:
     """Labels of all cells, in a buffer where every cell has the same room.
 
     A row of a cell's pixels is one item of `words`, so that cells are filled and set by whole rows.
@@ -105,7 +105,7 @@ class CellPicture:
         self._words[down, :, across] = words[..., 0]
 
     def labels(self) -> np.ndarray:
-        """The picture without the room that no pixel uses: (height, width) uint8, a copy."""
+        """The image without the room that no pixel uses: (height, width) uint8, a copy."""
         rows, columns = self.rows.picks, self.columns.picks
         if not (self.rows.gapless and self.columns.gapless):
             return picked(self._pixels, rows, columns)

@@ -21,7 +21,7 @@ import numpy as np
 
 from runtime.errors import EngineFailed
 from runtime.image.resample import blend
-from runtime.inference.postprocess.cells import CellPicture, cell_axis, picked
+from runtime.inference.postprocess.cells import CellImage, cell_axis, picked
 
 LEAD = np.float32(2.0**-20)
 """Share of the largest magnitude by which a class must be ahead to be sure of winning."""
@@ -63,18 +63,18 @@ class LabelUpsampler:
         planes = cv2.transpose(samples).reshape(classes, height, width)
         lead = _sure_lead(planes)
         lowest, highest = _leaders(planes, lead)
-        self._picture.fill(lowest)
+        self._image.fill(lowest)
         down, across = np.nonzero(lowest != highest)
         step = max(1, GATHERED // (4 * classes))
         for start in range(0, len(down), step):
             chunk = slice(start, start + step)
             self._settle(samples, down[chunk], across[chunk], lead)
-        return self._picture.labels()
+        return self._image.labels()
 
     def _lay_out(self, height: int, width: int) -> None:
         rows, columns = cell_axis(height, self._size[0]), cell_axis(width, self._size[1])
-        self._picture = CellPicture(rows, columns)
-        pixels = max(INTERPOLATED, self._picture.pixels_per_cell)
+        self._image = CellImage(rows, columns)
+        pixels = max(INTERPOLATED, self._image.pixels_per_cell)
         self._floats = np.empty((3, pixels), np.float32)
         self._bytes = np.empty((2, pixels), np.uint8)
         self._grid = (height, width)
@@ -83,9 +83,9 @@ class LabelUpsampler:
         self, samples: np.ndarray, down: np.ndarray, across: np.ndarray, lead: np.float32
     ) -> None:
         """Interpolates cells that more than one class could win."""
-        picture = self._picture
-        corners = [cv2.transpose(samples.take(c, axis=0)) for c in picture.corners(down, across)]
-        at_once = max(1, INTERPOLATED // picture.pixels_per_cell)
+        image = self._image
+        corners = [cv2.transpose(samples.take(c, axis=0)) for c in image.corners(down, across)]
+        at_once = max(1, INTERPOLATED // image.pixels_per_cell)
         for cells, candidates in _contests(corners, lead):
             for start in range(0, len(cells), at_once):
                 chunk = slice(start, start + at_once)
@@ -108,7 +108,7 @@ class LabelUpsampler:
             down: (n,), the cells' rows.
             across: (n,), the cells' columns.
         """
-        rows, columns = self._picture.rows, self._picture.columns
+        rows, columns = self._image.rows, self._image.columns
         shape = (rows.room, columns.room, len(down))
         value, best, spare = (_shaped(scratch, shape) for scratch in self._floats)
         ids, labels = (_shaped(scratch, shape) for scratch in self._bytes)
@@ -126,7 +126,7 @@ class LabelUpsampler:
             np.multiply((value > best).view(np.uint8), classes[nth], out=ids)
             np.maximum(labels, ids, out=labels)
             np.maximum(best, value, out=best)
-        self._picture.put(down, across, labels)
+        self._image.put(down, across, labels)
 
 
 def _shaped(scratch: np.ndarray, shape: Tuple[int, int, int]) -> np.ndarray:

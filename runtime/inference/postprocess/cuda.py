@@ -32,7 +32,7 @@ _RESIZE_TILE: Final = (8, 128)
 
 @dataclass(frozen=True)
 class DeviceLogits:
-    """The engine's output: one picture's logits.
+    """The engine's output: one image's logits.
 
     Attributes:
         address: in device memory.
@@ -88,19 +88,19 @@ class DeviceLabels:
 
 @dataclass(frozen=True)
 class DeviceOverlay:
-    """The palette over a picture, drawn in the same pass.
+    """The palette over an image, drawn in the same pass.
 
     Attributes:
-        picture: address of (height, width, 3) uint8 BGR of the labels' size.
-        picture_pitch: bytes from one of its rows to the next.
-        overlay: address of what is drawn, of the same shape; `picture` itself draws in place.
+        image: address of (height, width, 3) uint8 BGR of the labels' size.
+        image_pitch: bytes from one of its rows to the next.
+        overlay: address of what is drawn, of the same shape; `image` itself draws in place.
         overlay_pitch: bytes from one of its rows to the next.
         classes: whose palette.
-        opacity: 0 shows the picture alone, 1 the colours alone.
+        opacity: 0 shows the image alone, 1 the colours alone.
     """
 
-    picture: int
-    picture_pitch: int
+    image: int
+    image_pitch: int
     overlay: int
     overlay_pitch: int
     classes: Classes
@@ -165,9 +165,9 @@ def labels_launch(
 
 
 def _draw(overlay: DeviceOverlay, shown: Placement, parameters: LabelsParameters) -> None:
-    check_pitch("the picture", overlay.picture_pitch, 3 * shown.width, shown.height)
+    check_pitch("the image", overlay.image_pitch, 3 * shown.width, shown.height)
     check_pitch("the overlay", overlay.overlay_pitch, 3 * shown.width, shown.height)
-    parameters.picture, parameters.picture_pitch = overlay.picture, overlay.picture_pitch
+    parameters.image, parameters.image_pitch = overlay.image, overlay.image_pitch
     parameters.overlay, parameters.overlay_pitch = overlay.overlay, overlay.overlay_pitch
     parameters.opacity, parameters.transparency = overlay.opacity, 1 - overlay.opacity
     bgr = overlay.classes.colours()[:, ::-1]

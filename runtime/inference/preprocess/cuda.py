@@ -84,8 +84,8 @@ class DeviceInput:
 
 
 @dataclass(frozen=True)
-class DevicePicture:
-    """A (height, width, 3) uint8 BGR picture at `address`, its rows `pitch` bytes apart."""
+class DeviceImage:
+    """A (height, width, 3) uint8 BGR image at `address`, its rows `pitch` bytes apart."""
 
     address: int
     pitch: int
@@ -101,7 +101,7 @@ def device_frame(frame: Frame, address: int) -> DeviceFrame:
 
 
 def preprocess_launch(
-    frame: DeviceFrame, target: DeviceInput, spec: InputSpec, shown: Optional[DevicePicture] = None
+    frame: DeviceFrame, target: DeviceInput, spec: InputSpec, shown: Optional[DeviceImage] = None
 ) -> Launch:
     """The launch that takes a frame to the network's input.
 
@@ -118,16 +118,16 @@ def preprocess_launch(
     check_side("the network's input", spec.height, spec.width)
     placement = place(frame.height, frame.width, spec)
     if shown is not None:
-        check_pitch("the shown picture", shown.pitch, 3 * placement.width, placement.height)
+        check_pitch("the shown image", shown.pitch, 3 * placement.width, placement.height)
     coding = frame.coding
     parameters = PreprocessParameters(
         pixels=frame.pixels,
         chroma=frame.chroma,
         input=target.address,
-        picture=0 if shown is None else shown.address,
+        image=0 if shown is None else shown.address,
         pitch=frame.pitch,
         chroma_pitch=frame.chroma_pitch,
-        picture_pitch=0 if shown is None else shown.pitch,
+        image_pitch=0 if shown is None else shown.pitch,
         source_height=frame.height,
         source_width=frame.width,
         height=spec.height,

@@ -6,7 +6,7 @@
 3. Put the channels into the network's order, take the mean off, divide by the deviation.
 4. Turn to planar; for an engine with an int8 input, round to whole steps.
 
-Fast paths hold the picture in uint8 between steps 2 and 3 and may differ from it by one step of 255
+Fast paths hold the image in uint8 between steps 2 and 3 and may differ from it by one step of 255
 there; calibration, evaluation and every other engine are compared with what is written here.
 """
 

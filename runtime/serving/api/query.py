@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from runtime.errors import InvalidInput, UnsupportedFormat
 from runtime.image.mask_formats import FORMATS, EncodeOptions, format_for
-from runtime.inference.engine import MaskSize, Wanted
+from runtime.inference.engine import MaskSize, SegmentOptions
 from runtime.serving.api.errors import NotAcceptable
 
 
@@ -52,8 +52,8 @@ class SegmentQuery(MaskQuery):
         default="frame", description="mask of the image's size, or of the model's own"
     )
 
-    def wanted(self, format_name: str) -> Wanted:
-        """What the answer needs of the segmentation; a picture only where it is drawn on one.
+    def wanted(self, format_name: str) -> SegmentOptions:
+        """What the answer needs of the segmentation; an image only where it is drawn on one.
 
         At the image's own size the overlay is drawn on the image itself.
 
@@ -61,5 +61,5 @@ class SegmentQuery(MaskQuery):
             format_name: a key of FORMATS.
         """
         if self.size == "model" and FORMATS[format_name].draws:
-            return Wanted(self.size, picture=True, overlay=self.opacity)
-        return Wanted(self.size)
+            return SegmentOptions(self.size, image=True, overlay=self.opacity)
+        return SegmentOptions(self.size)

@@ -1,4 +1,4 @@
-"""GET /streams and below: live masks, pictures and numbers."""
+"""GET /streams and below: live masks, images and numbers."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def add_stream_routes(app: FastAPI, services: Services) -> None:
 
     @app.get(
         "/streams/{stream}/mjpeg",
-        summary="Live overlay pictures",
+        summary="Live overlay images",
         responses={200: {"content": {"multipart/x-mixed-replace": {}}}, **error_responses(404)},
         response_class=StreamingResponse,
     )
@@ -67,7 +67,7 @@ def add_stream_routes(app: FastAPI, services: Services) -> None:
 
     @app.get(
         "/streams/{stream}/overlay",
-        summary="The newest overlay picture",
+        summary="The newest overlay image",
         responses={200: {"content": {"image/jpeg": {}}}, **error_responses(404)},
         response_class=Response,
     )
@@ -75,8 +75,8 @@ def add_stream_routes(app: FastAPI, services: Services) -> None:
         result = newest(stream)
         if _is_known(request, result):
             return Response(status_code=304, headers=_about(result))
-        picture = await run_in_threadpool(result.overlays.jpeg, opacity)
-        return Response(picture, headers=_about(result), media_type="image/jpeg")
+        image = await run_in_threadpool(result.overlays.jpeg, opacity)
+        return Response(image, headers=_about(result), media_type="image/jpeg")
 
     @app.get(
         "/streams/{stream}/mask",
@@ -100,7 +100,7 @@ async def mjpeg_parts(
 ) -> AsyncIterator[bytes]:
     """The parts of a multipart/x-mixed-replace answer, until the broadcast closes.
 
-    Each part ends with the boundary of the next: browsers show a picture only once they have seen
+    Each part ends with the boundary of the next: browsers show an image only once they have seen
     what ends it, and would lag one frame behind.
     """
     loop = asyncio.get_running_loop()
@@ -116,17 +116,17 @@ async def mjpeg_parts(
             fresh.clear()
             result = viewer.take()
             if result is not None:
-                picture = await run_in_threadpool(result.overlays.jpeg, opacity)
-                yield _part(result, picture)
+                image = await run_in_threadpool(result.overlays.jpeg, opacity)
+                yield _part(result, image)
 
 
-def _part(result: StreamResult, picture: bytes) -> bytes:
+def _part(result: StreamResult, image: bytes) -> bytes:
     head = (
-        f"Content-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n"
+        f"Content-Type: image/jpeg\r\nContent-Length: {len(image)}\r\n"
         f"X-Frame-Number: {result.frame.number}\r\n"
         f"X-Frame-Timestamp: {result.frame.captured_at:.6f}\r\n\r\n"
     )
-    return head.encode() + picture + f"\r\n--{BOUNDARY}\r\n".encode()
+    return head.encode() + image + f"\r\n--{BOUNDARY}\r\n".encode()
 
 
 def _known(streams: Mapping[str, LiveStream], stream: str) -> LiveStream:

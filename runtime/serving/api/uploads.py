@@ -75,7 +75,7 @@ class Uploads:
         if length > self._limits.body_bytes:
             raise TooLarge(
                 f"the body is longer than the {self._limits.body_bytes} bytes allowed",
-                "Send a smaller or more compressed picture",
+                "Send a smaller or more compressed image",
             )
 
     async def _collect(self, receive: Receive, chunks: List[bytes]) -> None:
@@ -119,7 +119,7 @@ def _time_limit(seconds: float) -> Iterator[None]:
             raise
         raise UploadTooSlow(
             f"the body did not end within {seconds:g} seconds",
-            "Send a smaller picture or use a faster connection",
+            "Send a smaller image or use a faster connection",
         ) from cancelled
     finally:
         timer.cancel()

@@ -10,10 +10,10 @@ from typing_extensions import Literal
 from runtime.repository.manifest import Build, EngineManifest
 from runtime.serving.metrics.durations import SECONDS
 
-WorkSource = Literal["http", "stream", "canary"]
+RequestKind = Literal["http", "stream", "canary"]
 WorkResult = Literal["ok", "error", "rejected", "expired", "cancelled"]
 
-SOURCES: Tuple[WorkSource, ...] = ("http", "stream", "canary")
+SOURCES: Tuple[RequestKind, ...] = ("http", "stream", "canary")
 RESULTS: Tuple[WorkResult, ...] = ("ok", "error", "rejected", "expired", "cancelled")
 STAGES = ("queue", "decode", "preprocess", "infer", "postprocess", "encode")
 
@@ -44,7 +44,7 @@ class InferenceMetrics:
         self._work = {(s, r): work.labels(s, r) for s in SOURCES for r in RESULTS}
         self._stages = {stage: duration.labels(stage) for stage in STAGES}
 
-    def ended(self, source: WorkSource, result: WorkResult) -> None:
+    def ended(self, source: RequestKind, result: WorkResult) -> None:
         """Counts one piece of work."""
         self._work[source, result].inc()
 
@@ -82,7 +82,7 @@ class EngineMetrics:
         )
         self._canary = Gauge(
             "swiftnet_canary_last_success_timestamp_seconds",
-            "When the engine last gave the known answer to the known picture.",
+            "When the engine last gave the known answer to the known image.",
             registry=registry,
         )
 
@@ -112,5 +112,5 @@ class EngineMetrics:
         self._ready.set_function(ready)
 
     def canary_passed(self, at: float) -> None:
-        """Notes a right answer to the known picture `at`, seconds since the epoch."""
+        """Notes a right answer to the known image `at`, seconds since the epoch."""
         self._canary.set(at)

@@ -6,7 +6,7 @@ import threading
 from types import TracebackType
 from typing import Callable, Generic, List, Optional, Type, TypeVar
 
-from runtime.serving.streams.latest_value import Mailbox
+from runtime.serving.streams.latest_value import LatestValue
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ class Viewer(Generic[T]):
     def __init__(self, leave: Callable[[Viewer[T]], None], notify: Callable[[], None]) -> None:
         self._leave = leave
         self._notify = notify
-        self._box: Mailbox[T] = Mailbox()
+        self._box: LatestValue[T] = LatestValue()
 
     def take(self, timeout: Optional[float] = 0.0) -> Optional[T]:
         """The newest value not taken yet, or None.

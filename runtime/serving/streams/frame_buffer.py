@@ -9,39 +9,39 @@ from typing import Deque, NamedTuple, Optional
 from typing_extensions import Protocol
 
 from runtime.image.frame import Frame
-from runtime.serving.streams.latest_value import Mailbox
-from runtime.serving.streams.reorder_buffer import Sequencer
+from runtime.serving.streams.latest_value import LatestValue
+from runtime.serving.streams.reorder_buffer import ReorderBuffer
 from runtime.serving.streams.result import StreamResult
 
 READ_AHEAD = 8
 
 
-class Ticketed(NamedTuple):
+class NumberedFrame(NamedTuple):
     """A frame that was handed out, and its ticket at the sequencer."""
 
     ticket: int
     frame: Frame
 
 
-class Inbox(Protocol):
+class FrameBuffer(Protocol):
     """Frames that wait for a slot. One thread offers, any thread takes."""
 
     def offer(self, frame: Frame) -> int:
         """Leaves a frame; returns how many waiting frames, or this one, are lost by it."""
 
-    def take(self) -> Optional[Ticketed]:
+    def take(self) -> Optional[NumberedFrame]:
         """The next frame to work on, or None. Never blocks."""
 
     def close(self) -> int:
         """Drops what waits; returns how many frames. The sequencer is closed before."""
 
 
-class Freshest:
+class LatestFrame:
     """Holds the newest frame alone; the one it replaces is lost."""
 
-    def __init__(self, sequencer: Sequencer[StreamResult]) -> None:
+    def __init__(self, sequencer: ReorderBuffer[StreamResult]) -> None:
         self._sequencer = sequencer
-        self._newest: Mailbox[Frame] = Mailbox()
+        self._newest: LatestValue[Frame] = LatestValue()
         self._untaken = 0
         self._taking = threading.Lock()
 
@@ -49,7 +49,7 @@ class Freshest:
         """Leaves the frame in place of the one before."""
         return int(self._newest.put(frame))
 
-    def take(self) -> Optional[Ticketed]:
+    def take(self) -> Optional[NumberedFrame]:
         """The newest frame, unless it was taken before."""
         # Two threads must get their tickets in the order of their frames.
         with self._taking:
@@ -60,7 +60,7 @@ class Freshest:
             if ticket is None:
                 self._untaken += 1
                 return None
-            return Ticketed(ticket, frame)
+            return NumberedFrame(ticket, frame)
 
     def close(self) -> int:
         """Drops the frame that waits."""
@@ -73,19 +73,19 @@ class Freshest:
 class Everything:
     """Holds a few frames in order; who offers more waits until results are out."""
 
-    def __init__(self, sequencer: Sequencer[StreamResult]) -> None:
+    def __init__(self, sequencer: ReorderBuffer[StreamResult]) -> None:
         self._sequencer = sequencer
-        self._waiting: Deque[Ticketed] = deque()
+        self._waiting: Deque[NumberedFrame] = deque()
 
     def offer(self, frame: Frame) -> int:
         """Leaves the frame when fewer than `READ_AHEAD` are on their way; lost only by `close`."""
         ticket = self._sequencer.issue(below=READ_AHEAD)
         if ticket is None:
             return 1
-        self._waiting.append(Ticketed(ticket, frame))
+        self._waiting.append(NumberedFrame(ticket, frame))
         return 0
 
-    def take(self) -> Optional[Ticketed]:
+    def take(self) -> Optional[NumberedFrame]:
         """The oldest frame."""
         try:
             return self._waiting.popleft()

@@ -8,7 +8,7 @@ from typing import Generic, Optional, TypeVar
 T = TypeVar("T")
 
 
-class Mailbox(Generic[T]):
+class LatestValue(Generic[T]):
     """Latest value wins; the value it replaces is dropped and counted.
 
     `put` never blocks and `close` wakes every waiter, so neither side can hang the other.

@@ -45,7 +45,7 @@ class Backoff:
         self._pause = self._first
 
 
-class Pace:
+class FrameRate:
     """Shows frames at a steady rate; what is late is shown at once and not caught up with."""
 
     def __init__(self) -> None:

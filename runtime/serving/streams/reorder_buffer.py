@@ -8,7 +8,7 @@ from typing import Callable, Dict, Generic, Optional, TypeVar
 T = TypeVar("T")
 
 
-class Sequencer(Generic[T]):
+class ReorderBuffer(Generic[T]):
     """Holds each result until those of all earlier tickets are out.
 
     Args:

@@ -1,4 +1,4 @@
-"""What a stream publishes about one frame; pictures are drawn of it when somebody looks."""
+"""What a stream publishes about one frame; images are drawn of it when somebody looks."""
 
 from __future__ import annotations
 
@@ -71,23 +71,23 @@ class Overlays:
     """The JPEGs of one frame, one per opacity, each drawn once and shared by all who look.
 
     Args:
-        picture: (height, width, 3) uint8 BGR, of the mask's size; not to be changed any more.
+        image: (height, width, 3) uint8 BGR, of the mask's size; not to be changed any more.
         labels: the mask.
         drawing: how.
     """
 
-    def __init__(self, picture: np.ndarray, labels: LabelMap, drawing: Drawing) -> None:
-        self.picture = picture
+    def __init__(self, image: np.ndarray, labels: LabelMap, drawing: Drawing) -> None:
+        self.image = image
         self._labels = labels
         self._drawing = drawing
         self._lock = threading.Lock()
         self._drawn: Dict[float, bytes] = {}
 
     def jpeg(self, opacity: Optional[float] = None) -> bytes:
-        """The picture under the mask's colours.
+        """The image under the mask's colours.
 
         Args:
-            opacity: 0 (the picture alone) to 1 (the colours alone), rounded to steps of 5 % so that
+            opacity: 0 (the image alone) to 1 (the colours alone), rounded to steps of 5 % so that
                 viewers can share; None for the stream's own, as it is.
         """
         steps = None if opacity is None else round(opacity / OPACITY_STEP)
@@ -114,7 +114,7 @@ class Overlays:
     def _encoded(self, opacity: float, overlay: Optional[np.ndarray]) -> bytes:
         quality = self._drawing.quality
         if overlay is None:
-            return overlay_jpeg(self.picture, self._labels, opacity, quality)
+            return overlay_jpeg(self.image, self._labels, opacity, quality)
         return jpeg(overlay, quality)
 
 
@@ -138,9 +138,9 @@ class StreamResult:
     published_at: float
 
     @property
-    def picture(self) -> np.ndarray:
+    def image(self) -> np.ndarray:
         """(height, width, 3) uint8 BGR, of the mask's size: the frame as the model saw it."""
-        return self.overlays.picture
+        return self.overlays.image
 
     def drawn(self, opacity: float) -> Optional[np.ndarray]:
         """None: what a device drew is a JPEG by now, and its buffer another frame's."""

@@ -85,7 +85,7 @@ class RateWindow:
         return (recent[-1][1] - recent[0][1]) / (recent[-1][0] - recent[0][0])
 
 
-class Tally:
+class StreamStats:
     """Counts what happens to a stream. Safe from any thread.
 
     Args:

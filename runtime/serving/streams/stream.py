@@ -18,16 +18,16 @@ from typing_extensions import Self
 
 from runtime.errors import RuntimeFault, SourceFailed
 from runtime.image.frame import Frame
-from runtime.inference.engine import Wanted
+from runtime.inference.engine import SegmentOptions
 from runtime.inference.segmenter import Segmenter
 from runtime.serving.metrics.registry import Metrics
 from runtime.serving.settings import StreamSettings
 from runtime.serving.streams.broadcast import Broadcast
-from runtime.serving.streams.frame_buffer import Everything, Freshest, Inbox, Ticketed
-from runtime.serving.streams.rate import Backoff, Limit, Pace
-from runtime.serving.streams.reorder_buffer import Sequencer
+from runtime.serving.streams.frame_buffer import Everything, FrameBuffer, LatestFrame, NumberedFrame
+from runtime.serving.streams.rate import Backoff, FrameRate, Limit
+from runtime.serving.streams.reorder_buffer import ReorderBuffer
 from runtime.serving.streams.result import Demand, Drawing, Overlays, StreamResult
-from runtime.serving.streams.status import StreamStatus, Tally
+from runtime.serving.streams.status import StreamStats, StreamStatus
 from runtime.serving.worker import Work
 from runtime.sources.address import address_from_uri, without_credentials
 from runtime.sources.open_source import open_source
@@ -37,8 +37,8 @@ from runtime.sources.source import Source, SourceLost
 PATIENCE = 8
 # A connection that brought so many frames was a good one: the next pause is short again.
 HEALTHY_FRAMES = 100
-# For pictures that are shown as a video; folders declare no rate.
-PICTURES_PER_SECOND = 15.0
+# For images that are shown as a video; folders declare no rate.
+IMAGES_PER_SECOND = 15.0
 STOP_SECONDS = 2.0
 
 logger = logging.getLogger(__name__)
@@ -79,14 +79,14 @@ class Stream:
         self._live = address_from_uri(settings.uri).live
         self._wake = wake
         self._inference = metrics.inference
-        self._tally = Tally(metrics.stream(settings.id))
+        self._tally = StreamStats(metrics.stream(settings.id))
         self._drawing = Drawing(settings.opacity, settings.jpeg_quality, Demand())
         drops = self._live or settings.loop
-        self._sequencer = Sequencer(self._release, PATIENCE if drops else None)
-        self._inbox: Inbox = (Freshest if drops else Everything)(self._sequencer)
+        self._sequencer = ReorderBuffer(self._release, PATIENCE if drops else None)
+        self._inbox: FrameBuffer = (LatestFrame if drops else Everything)(self._sequencer)
         self._backoff = Backoff() if backoff is None else backoff
         self._limit = Limit(settings.max_fps) if settings.max_fps and drops else None
-        self._pace = Pace()
+        self._pace = FrameRate()
         self._last_number = -1
         self._stopping = threading.Event()
         self._changing = threading.Lock()
@@ -148,7 +148,7 @@ class Stream:
 
     # ---- on a slot's thread ---------------------------------------------------------------------
 
-    def _segment(self, ticketed: Ticketed, segmenter: Segmenter) -> None:
+    def _segment(self, ticketed: NumberedFrame, segmenter: Segmenter) -> None:
         try:
             result = self._result(ticketed.frame, segmenter)
         except Exception as error:
@@ -160,13 +160,13 @@ class Stream:
             self._tally.dropped("shutdown" if self._stopping.is_set() else "stale")
 
     def _result(self, frame: Frame, segmenter: Segmenter) -> StreamResult:
-        # The picture is wanted though nobody may be looking: whoever asks for the newest frame
+        # The image is wanted though nobody may be looking: whoever asks for the newest frame
         # between two frames, or for another opacity, gets it drawn then.
-        wanted = Wanted("model", picture=True, overlay=self._drawing.foremost())
+        wanted = SegmentOptions("model", image=True, overlay=self._drawing.foremost())
         segmentation = segmenter.segment(frame, wanted)
         started = time.perf_counter()
         # It lies in the lane's own buffer, which the next frame overwrites.
-        overlays = Overlays(segmentation.picture.copy(), segmentation.labels, self._drawing)
+        overlays = Overlays(segmentation.image.copy(), segmentation.labels, self._drawing)
         overlays.draw_ahead(segmentation.drawn)
         timings = {**segmentation.timings, "encode": time.perf_counter() - started}
         self._inference.took(timings)
@@ -245,7 +245,7 @@ class Stream:
     def _pause(self, source: Source) -> None:
         """Waits until the next frame of a file is due, where it is shown at a rate."""
         if self._settings.loop and not source.live:
-            rate: Optional[float] = source.frame_rate or PICTURES_PER_SECOND
+            rate: Optional[float] = source.frame_rate or IMAGES_PER_SECOND
         else:
             rate = None if source.live else self._settings.max_fps
         if rate is not None:

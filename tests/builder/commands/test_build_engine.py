@@ -45,7 +45,7 @@ def test_every_build_is_shown_against_fp32() -> None:
     assert cells == ["int8 openvino", "12.3", "street val", "40", "51.80", "-0.20", "99.10%"]
 
 
-def test_figures_on_training_pictures_are_called_so() -> None:
+def test_figures_on_training_images_are_called_so() -> None:
     assert "street val (seen in training)" in shown(build("fp32", evidence(0.9, True)))
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from runtime.builder.checkpoint import save_checkpoint
 from runtime.builder.commands import evaluate
-from runtime.builder.commands.evaluate import Examination, run_evaluate
+from runtime.builder.commands.evaluate import EvaluateOptions, run_evaluate
 from runtime.cli.main import main
 from runtime.device.machine import Machine
 from runtime.errors import EngineRefused, InvalidInput
@@ -26,7 +26,7 @@ def dataset(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def halves(tmp_path: Path) -> Path:
-    """One picture in the colours of the small engine's classes, a quarter of it mislabelled."""
+    """One image in the colours of the small engine's classes, a quarter of it mislabelled."""
     classes = small_manifest().classes
     folder = tmp_path / "halves"
     for name in ("images", "labels"):
@@ -42,10 +42,10 @@ def halves(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_checkpoint_is_measured_on_the_chosen_pictures(dataset: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_is_measured_on_the_chosen_images(dataset: Path, tmp_path: Path) -> None:
     checkpoint = trained_checkpoint(tmp_path / "net.pt")
-    report = run_evaluate(Examination(checkpoint, dataset, device="cpu"), None)
-    one = run_evaluate(Examination(checkpoint, dataset, only="odd_*", device="cpu"), None)
+    report = run_evaluate(EvaluateOptions(checkpoint, dataset, device="cpu"), None)
+    one = run_evaluate(EvaluateOptions(checkpoint, dataset, only="odd_*", device="cpu"), None)
 
     assert (report.images, report.splits) == (2, ("val",))
     assert one.images == 1
@@ -57,7 +57,7 @@ def test_an_engine_is_measured_through_the_code_that_serves_it(
     monkeypatch.setattr(evaluate, "this_machine", lambda: Machine({"fake": "1"}))
     engine = engine_folder(tmp_path / "engine")
 
-    report = run_evaluate(Examination(engine, halves), tmp_path / "out")
+    report = run_evaluate(EvaluateOptions(engine, halves), tmp_path / "out")
 
     assert report.pixel_accuracy == pytest.approx(0.75, abs=0.01)
     assert report.iou["dark"] == pytest.approx(0.5, abs=0.02)
@@ -70,14 +70,14 @@ def test_an_engine_is_measured_through_the_code_that_serves_it(
 
 def test_an_engine_that_does_not_run_here_is_refused(halves: Path, tmp_path: Path) -> None:
     with pytest.raises(EngineRefused, match="no build"):
-        run_evaluate(Examination(engine_folder(tmp_path / "engine"), halves), None)
+        run_evaluate(EvaluateOptions(engine_folder(tmp_path / "engine"), halves), None)
 
 
 def test_other_classes_are_refused(dataset: Path, tmp_path: Path) -> None:
     stranger = trained_checkpoint(tmp_path / "net.pt", ("sky", "road", "house"))
 
     with pytest.raises(InvalidInput, match="house but 'scenes' has sky, road, block"):
-        run_evaluate(Examination(stranger, dataset), None)
+        run_evaluate(EvaluateOptions(stranger, dataset), None)
 
 
 def test_a_checkpoint_that_does_not_say_what_it_is_is_refused(
@@ -86,7 +86,7 @@ def test_a_checkpoint_that_does_not_say_what_it_is_is_refused(
     save_checkpoint(tmp_path / "bare.pt", network(), {})
 
     with pytest.raises(InvalidInput, match="does not say what it was trained for"):
-        run_evaluate(Examination(tmp_path / "bare.pt", dataset), None)
+        run_evaluate(EvaluateOptions(tmp_path / "bare.pt", dataset), None)
 
 
 def test_the_command_prints_every_class_and_the_mean(

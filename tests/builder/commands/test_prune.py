@@ -9,14 +9,14 @@ import torch
 
 from runtime.builder.card import card_of
 from runtime.builder.checkpoint import load_checkpoint, save_checkpoint
-from runtime.builder.commands.train import TrainingOptions, run_train
+from runtime.builder.commands.train import TrainOptions, run_train
 from runtime.builder.lottery.rewind import moment_from_file
 from runtime.builder.lottery.ticket_files import ticket_beside
 from runtime.builder.pruning.plan import plan_from_file
 from runtime.builder.pruning.weight_masks import WeightMasks
 from runtime.builder.training.plan import TrainingPlan
 from runtime.cli.main import main
-from tests.builder.networks import narrow, randomised, textured_pictures
+from tests.builder.networks import narrow, randomised, textured_images
 from tests.builder.pruning.family import on_disk
 from tests.builder.scenes import write_dataset
 from tests.builder.tiny_training import network, settings
@@ -74,11 +74,11 @@ class TestStructured:
         assert (architecture.widths.inner[0], architecture.features) == ((2, 8), 6)
 
     def test_recalibrates(self, source: Path) -> None:
-        textured_pictures(source.parent / "pictures", 3)
+        textured_images(source.parent / "pictures", 3)
         plain, measured = source.with_name("plain.pt"), source.with_name("measured.pt")
-        pictures = ["--recalibrate", str(source.parent / "pictures")]
+        images = ["--recalibrate", str(source.parent / "pictures")]
         assert main(["prune", str(source), "--out", str(plain), *HALF]) == 0
-        assert main(["prune", str(source), "--out", str(measured), *HALF, *pictures]) == 0
+        assert main(["prune", str(source), "--out", str(measured), *HALF, *images]) == 0
         one = load_checkpoint(plain).model.state_dict()
         other = load_checkpoint(measured).model.state_dict()
         changed = {
@@ -95,7 +95,7 @@ class TestStructured:
             settings=settings(epochs=1, batch=2),
         )
         save_checkpoint(tmp_path / "start.pt", network(), {})
-        trained = run_train(plan, tmp_path / "trained", TrainingOptions(device="cpu"))
+        trained = run_train(plan, tmp_path / "trained", TrainOptions(device="cpu"))
         assert card_of(load_checkpoint(trained)).held_out is not None
         out = tmp_path / "pruned.pt"
         assert main(["prune", str(trained), "--out", str(out), *HALF]) == 0
@@ -136,7 +136,7 @@ class TestTickets:
             init=tmp_path / "start.pt",
             settings=settings(epochs=2),
         )
-        options = TrainingOptions(device="cpu", keep_step=1)
+        options = TrainOptions(device="cpu", keep_step=1)
         trained = run_train(plan, tmp_path / "full", options)
         kept = tmp_path / "full" / "step-1.pt"
         assert moment_from_file(kept).step == 1
@@ -146,7 +146,7 @@ class TestTickets:
         ticket = ticket_beside(out)
         assert ticket is not None
         ticket_plan = plan.model_copy(update={"init": out})
-        result = run_train(ticket_plan, tmp_path / "ticket", TrainingOptions(device="cpu"))
+        result = run_train(ticket_plan, tmp_path / "ticket", TrainOptions(device="cpu"))
         card = card_of(load_checkpoint(result))
         assert card.pruning == ticket.record.model_dump()
         log = (tmp_path / "ticket" / "log.jsonl").read_text(encoding="utf-8").splitlines()
@@ -165,12 +165,12 @@ class TestTickets:
             init=out,
             settings=settings(epochs=1),
         )
-        result = run_train(plan, tmp_path / "tuned", TrainingOptions(device="cpu"))
+        result = run_train(plan, tmp_path / "tuned", TrainOptions(device="cpu"))
         said = card_of(load_checkpoint(result)).plan["settings"]
         assert said["learning_rate"] == pytest.approx(plan.settings.learning_rate / 10)
 
     def test_a_recalibrated_ticket_is_one_piece(self, source: Path) -> None:
-        textured_pictures(source.parent / "pictures", 2)
+        textured_images(source.parent / "pictures", 2)
         out = source.with_name("ft.pt")
         more = ["--then", "ft", "--recalibrate", str(source.parent / "pictures")]
         assert main(["prune", str(source), "--out", str(out), *HALF, *more]) == 0

@@ -8,7 +8,7 @@ import torch
 
 from runtime.builder.card import card_of
 from runtime.builder.checkpoint import load_checkpoint, save_checkpoint
-from runtime.builder.commands.train import TrainingOptions, run_train
+from runtime.builder.commands.train import TrainOptions, run_train
 from runtime.builder.data.layouts import open_dataset
 from runtime.builder.evaluation.confusion import EvaluationReport
 from runtime.builder.evaluation.evaluate import ModelPredictor, evaluate
@@ -17,7 +17,7 @@ from runtime.errors import InvalidInput
 from tests.builder.scenes import NAMES, write_dataset
 from tests.builder.tiny_training import network, settings
 
-OPTIONS = TrainingOptions(device="cpu", measure_every=1)
+OPTIONS = TrainOptions(device="cpu", measure_every=1)
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ def dataset(folder: Path) -> SegmentationDataset:
     return open_dataset(folder)
 
 
-def test_a_picture_is_loaded_as_it_was_written(dataset: SegmentationDataset) -> None:
+def test_a_sample_is_loaded_as_it_was_written(dataset: SegmentationDataset) -> None:
     painted, painted_labels = scene(0)
 
     image, labels = dataset.load(0)
@@ -36,7 +36,7 @@ def test_a_picture_is_loaded_as_it_was_written(dataset: SegmentationDataset) -> 
 def test_splits_are_selected_by_name(dataset: SegmentationDataset) -> None:
     assert len(dataset) == 6
     assert dataset.splits == ("train", "val")
-    assert [p.name for p in dataset.of_splits("val").pictures] == ["even_100", "odd_101"]
+    assert [p.name for p in dataset.of_splits("val").samples] == ["even_100", "odd_101"]
 
 
 def test_an_unknown_split_is_refused_with_those_there_are(dataset: SegmentationDataset) -> None:
@@ -49,16 +49,16 @@ def test_a_pattern_holds_out_what_it_matches_and_nothing_is_lost(
 ) -> None:
     rest, held = dataset.hold_out("odd_*")
 
-    assert [p.name for p in held.pictures] == ["odd_001", "odd_003", "odd_101"]
-    assert {p.name for p in rest.pictures} | {p.name for p in held.pictures} == {
-        p.name for p in dataset.pictures
+    assert [p.name for p in held.samples] == ["odd_001", "odd_003", "odd_101"]
+    assert {p.name for p in rest.samples} | {p.name for p in held.samples} == {
+        p.name for p in dataset.samples
     }
     assert len(rest) + len(held) == len(dataset)
 
 
-def test_pictures_are_selected_by_name(dataset: SegmentationDataset) -> None:
-    assert [p.name for p in dataset.named("even_0*").pictures] == ["even_000", "even_002"]
-    with pytest.raises(InvalidInput, match="no picture of 'scenes' is called 'night_'"):
+def test_samples_are_selected_by_name(dataset: SegmentationDataset) -> None:
+    assert [p.name for p in dataset.named("even_0*").samples] == ["even_000", "even_002"]
+    with pytest.raises(InvalidInput, match="no image of 'scenes' is called 'night_'"):
         dataset.named("night_")
 
 
@@ -130,7 +130,7 @@ def _foreign_id(folder: Path) -> None:
         (_foreign_id, r"labels/even_000\.png holds the ids \[3\].*0 to 2.*255"),
     ],
 )
-def test_a_damaged_picture_is_named_in_one_sentence(
+def test_a_damaged_sample_is_named_in_one_sentence(
     dataset: SegmentationDataset, folder: Path, damage: Callable[[Path], None], said: str
 ) -> None:
     damage(folder)

@@ -20,7 +20,7 @@ def save(path: Path, array: np.ndarray) -> None:
 
 @pytest.fixture
 def cityscapes(tmp_path: Path) -> Path:
-    """One picture whose label map holds every labelId there is, 255 (a license plate) included."""
+    """One image whose label map holds every labelId there is, 255 (a license plate) included."""
     ids = np.r_[np.arange(34), 255].astype(np.uint8)[None]
     drive = "train/aachen/aachen_000000_000019"
     save(tmp_path / f"leftImg8bit/{drive}_leftImg8bit.png", np.zeros((1, 35, 3), np.uint8))
@@ -47,7 +47,7 @@ def test_the_native_form_says_its_classes_and_finds_its_splits(tmp_path: Path) -
     assert dataset.name == "scenes"
     assert dataset.classes.names == NAMES
     assert dataset.classes.palette == PALETTE
-    assert [p.split for p in dataset.pictures] == ["train"] * 3 + ["val"] * 2
+    assert [p.split for p in dataset.samples] == ["train"] * 3 + ["val"] * 2
 
 
 def test_cityscapes_ids_are_the_official_train_ids(cityscapes: Path) -> None:
@@ -66,10 +66,10 @@ def test_cityscapes_ids_are_the_official_train_ids(cityscapes: Path) -> None:
         assert definition.trainId2label[train_id].color == dataset.classes.palette[train_id]
 
 
-def test_cityscapes_pictures_are_named_by_drive_and_split(cityscapes: Path) -> None:
-    (picture,) = open_dataset(cityscapes).pictures
+def test_cityscapes_samples_are_named_by_drive_and_split(cityscapes: Path) -> None:
+    (sample,) = open_dataset(cityscapes).samples
 
-    assert (picture.name, picture.split) == ("aachen_000000_000019", "train")
+    assert (sample.name, sample.split) == ("aachen_000000_000019", "train")
 
 
 def test_ade20k_ignores_zero_and_counts_classes_from_one(ade20k: Path) -> None:
@@ -79,7 +79,7 @@ def test_ade20k_ignores_zero_and_counts_classes_from_one(ade20k: Path) -> None:
 
     np.testing.assert_array_equal(labels, [[255, 0, 149]])
     assert len(dataset.classes) == 150
-    assert dataset.pictures[0].split == "training"
+    assert dataset.samples[0].split == "training"
 
 
 def test_ade20k_names_are_short_unless_they_would_repeat(ade20k: Path) -> None:
@@ -134,6 +134,6 @@ def test_a_description_that_is_not_json_is_refused(tmp_path: Path) -> None:
         open_dataset(tmp_path)
 
 
-def test_a_dataset_without_pictures_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="holds no pictures"):
+def test_a_dataset_without_samples_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="holds no images"):
         open_dataset(write_dataset(tmp_path, train=0, val=0))

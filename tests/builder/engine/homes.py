@@ -10,7 +10,7 @@ from runtime.builder.card import TrainingCard
 from runtime.builder.checkpoint import save_checkpoint
 from runtime.builder.data.layouts import open_dataset
 from runtime.builder.engine.build_steps import build_engine
-from runtime.builder.engine.resolve import BuildRequest, order_from_request
+from runtime.builder.engine.resolve import BuildEngineOptions, resolve_build
 from runtime.builder.progress import Advance, Reporter
 from runtime.repository.engine_folder import EngineFolder
 from runtime.repository.manifest import ClassesSpec, EngineManifest
@@ -51,13 +51,13 @@ def checkpoint_in(
 
 
 def build_from_request(
-    request: BuildRequest, reporter: Optional[Reporter] = None
+    request: BuildEngineOptions, reporter: Optional[Reporter] = None
 ) -> EngineManifest:
     """As the command does it."""
-    return build_engine(order_from_request(request), reporter)
+    return build_engine(resolve_build(request), reporter)
 
 
-def request_in(home: Path, **changes: object) -> BuildRequest:
+def request_in(home: Path, **changes: object) -> BuildEngineOptions:
     """INT8 beside FP32; a random network's labels are noise, so any drop is accepted."""
     fields = {
         "checkpoint": home / "net3.pt",
@@ -66,7 +66,7 @@ def request_in(home: Path, **changes: object) -> BuildRequest:
         "max_drop": 100.0,
         **changes,
     }
-    return BuildRequest(**fields)  # type: ignore[arg-type]
+    return BuildEngineOptions(**fields)  # type: ignore[arg-type]
 
 
 def engine_of(home: Path) -> EngineFolder:

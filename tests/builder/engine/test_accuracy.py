@@ -33,10 +33,10 @@ class BrightnessSlot:
         self.output[...] = answer[..., None] == np.arange(5)
 
 
-def segmenter(slot: BrightnessSlot, pictures: SegmentationDataset) -> Segmenter:
+def segmenter(slot: BrightnessSlot, images: SegmentationDataset) -> Segmenter:
     manifest = small_manifest().model_copy(
         update={
-            "classes": ClassesSpec.of(pictures.classes),
+            "classes": ClassesSpec.of(images.classes),
             "input": InputSpec(height=HEIGHT, width=WIDTH, mean=(0, 0, 0), std=(1, 1, 1)),
             "output": OutputSpec(height=HEIGHT, width=WIDTH),
         }
@@ -45,27 +45,27 @@ def segmenter(slot: BrightnessSlot, pictures: SegmentationDataset) -> Segmenter:
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> SegmentationDataset:
+def images(tmp_path_factory: pytest.TempPathFactory) -> SegmentationDataset:
     folder: Path = textured_dataset(tmp_path_factory.mktemp("data") / "brightness")
     return open_dataset(folder).of_splits("val")
 
 
-def test_the_reference_and_the_build_are_measured_on_the_same_pictures(
-    pictures: SegmentationDataset,
+def test_the_reference_and_the_build_are_measured_on_the_same_images(
+    images: SegmentationDataset,
 ) -> None:
     told: List[int] = []
     segmenters: Dict[Precision, Segmenter] = {
-        "fp32": segmenter(BrightnessSlot(), pictures),
-        "int8": segmenter(BrightnessSlot(limit=4), pictures),
+        "fp32": segmenter(BrightnessSlot(), images),
+        "int8": segmenter(BrightnessSlot(limit=4), images),
     }
-    found = evidence_of(segmenters, pictures, "val", True, lambda: told.append(1))
+    found = evidence_of(segmenters, images, "val", True, lambda: told.append(1))
     assert len(told) == 2
     assert found["fp32"].miou == 1
     assert found["fp32"].agreement is None
     assert found["int8"].reference_miou == 1
     assert found["int8"].seen_in_training
     assert found["int8"].iou["white"] == 0
-    truth = [pictures.load(index)[1] for index in range(2)]
+    truth = [images.load(index)[1] for index in range(2)]
     white = np.mean([(labels == 4).mean() for labels in truth])
     assert found["int8"].agreement == pytest.approx(1 - white)
 
@@ -111,9 +111,9 @@ def test_one_class_can_fail_a_build_whose_mean_holds() -> None:
 
 
 def test_the_canary_asks_of_all_builds_what_the_worst_can_do(
-    pictures: SegmentationDataset,
+    images: SegmentationDataset,
 ) -> None:
-    image, truth = pictures.load(0)
-    builds = [segmenter(BrightnessSlot(limit), pictures) for limit in (5, 4)]
+    image, truth = images.load(0)
+    builds = [segmenter(BrightnessSlot(limit), images) for limit in (5, 4)]
     lowest = lowest_agreement(builds, image, truth)
     assert lowest == pytest.approx(1 - (truth == 4).mean())

@@ -226,10 +226,10 @@ def test_a_damaged_artefact_is_made_again(copy: Path) -> None:
     assert listener.ran == ["quantize"]
 
 
-def test_a_broken_picture_stops_the_build_and_leaves_no_manifest(home: Path) -> None:
-    broken = home / "brightness" / "train" / "images" / "picture-1.png"
+def test_a_broken_image_stops_the_build_and_leaves_no_manifest(home: Path) -> None:
+    broken = home / "brightness" / "train" / "images" / "image-1.png"
     broken.write_bytes(broken.read_bytes()[:50])
-    with pytest.raises(InvalidInput, match=r"picture-1\.png"):
+    with pytest.raises(InvalidInput, match=r"image-1\.png"):
         build_from_request(request_in(home))
     assert not engine_of(home).manifest_path.exists()
     assert not list((home / "calibration").glob("**/*.json"))

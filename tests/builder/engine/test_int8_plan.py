@@ -15,7 +15,7 @@ from runtime.builder.commands.int8_sensitivity import (
     run_quantization_sensitivity,
     sensitivity_table,
 )
-from runtime.builder.export.onnx_graph import Wiring, module_of
+from runtime.builder.export.onnx_graph import OnnxGraph, module_of
 from runtime.builder.quantization.choose_rule import RuleChoice
 from runtime.builder.quantization.histogram import RULES
 from runtime.builder.quantization.qdq_placement import QuantizationOptions
@@ -103,7 +103,7 @@ def test_biases_are_corrected_where_the_recipe_says_so(copy: Path) -> None:
 
 
 def _constant(home: Path, file: str, name: str) -> np.ndarray:
-    found = Wiring(onnx.load(str(engine_of(home).path / file))).constant(name)
+    found = OnnxGraph(onnx.load(str(engine_of(home).path / file))).constant(name)
     assert found is not None
     return found
 

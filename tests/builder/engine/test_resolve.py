@@ -8,7 +8,7 @@ import torch
 
 from runtime.builder.engine import resolve
 from runtime.builder.engine.recipe import recipe_from_file
-from runtime.builder.engine.resolve import BuildRequest, order_from_request
+from runtime.builder.engine.resolve import BuildEngineOptions, resolve_build
 from runtime.device.machine import Machine
 from runtime.errors import InvalidConfig, InvalidInput
 from tests.builder.engine.homes import checkpoint_in
@@ -31,7 +31,7 @@ def bare(tmp_path: Path) -> Path:
 @pytest.fixture
 def carded(tmp_path: Path, dataset: Path) -> Path:
     """A checkpoint that knows what it was trained on."""
-    path = checkpoint_in(tmp_path, dataset, hold_out="picture-2")
+    path = checkpoint_in(tmp_path, dataset, hold_out="image-2")
     return path.rename(tmp_path / "Street Net.pt")
 
 
@@ -49,16 +49,16 @@ CALIBRATION = '[calibration]\nname = "few"\ncount = 2'
 
 def test_a_checkpoint_and_a_folder_are_enough(carded: Path, dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "engines" / "street"
-    order = order_from_request(
-        BuildRequest(checkpoint=carded, calibration=dataset / "train" / "images", out=out)
+    order = resolve_build(
+        BuildEngineOptions(checkpoint=carded, calibration=dataset / "train" / "images", out=out)
     )
     assert order.recipe.name == "street"
     assert order.precisions == ("fp32", "int8")
     assert (order.input.height, order.input.geometry) == (64, "stretch")
     assert [path.name for path in order.calibration_images] == [
-        "picture-0.png",
-        "picture-1.png",
-        "picture-2.png",
+        "image-0.png",
+        "image-1.png",
+        "image-2.png",
     ]
     assert order.classes.names[0] == "black"
 
@@ -67,24 +67,22 @@ def test_what_was_held_out_is_found_and_called_unseen(
     carded: Path, dataset: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "engine"
-    order = order_from_request(
-        BuildRequest(checkpoint=carded, calibration=dataset / "train" / "images", out=out)
+    order = resolve_build(
+        BuildEngineOptions(checkpoint=carded, calibration=dataset / "train" / "images", out=out)
     )
-    told = [(e.choice.name, e.choice.seen_in_training, len(e.pictures)) for e in order.exams]
-    assert told == [("held out picture-2", False, 1), ("val", False, 2)]
+    told = [(e.choice.name, e.choice.seen_in_training, len(e.images)) for e in order.exams]
+    assert told == [("held out image-2", False, 1), ("val", False, 2)]
 
 
-def test_pictures_of_unknown_history_count_as_seen(
-    bare: Path, dataset: Path, tmp_path: Path
-) -> None:
+def test_images_of_unknown_history_count_as_seen(bare: Path, dataset: Path, tmp_path: Path) -> None:
     folder = dataset / "train" / "images"
-    request = BuildRequest(checkpoint=bare, calibration=folder, out=tmp_path / "engine")
+    request = BuildEngineOptions(checkpoint=bare, calibration=folder, out=tmp_path / "engine")
     with pytest.raises(InvalidConfig, match="size of the input"):
-        order_from_request(request)
+        resolve_build(request)
     written = tmp_path / "engine" / "recipe.toml"
     text = f'{written.read_text(encoding="utf-8")}\n{INPUT}\nresampling = "area"\n'
     written.write_text(text, encoding="utf-8")
-    order = order_from_request(request)
+    order = resolve_build(request)
     assert [exam.choice.seen_in_training for exam in order.exams] == [True]
     assert order.input.resampling == "area"
 
@@ -93,12 +91,12 @@ def test_the_derived_recipe_is_written_and_builds_the_same(
     carded: Path, dataset: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "engines" / "street"
-    first = order_from_request(
-        BuildRequest(
+    first = resolve_build(
+        BuildEngineOptions(
             checkpoint=carded, calibration=dataset / "train" / "images", out=out, max_drop=9
         )
     )
-    again = order_from_request(BuildRequest(out=out))
+    again = resolve_build(BuildEngineOptions(out=out))
     assert recipe_from_file(out / "recipe.toml") == again.recipe
     assert again.calibration_images == first.calibration_images
     assert (first.recipe.gate.max_drop, again.recipe.gate.max_drop) == (9, 0.5)
@@ -108,14 +106,14 @@ def test_the_engine_is_named_after_the_checkpoint_without_a_folder(
     carded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    order = order_from_request(BuildRequest(checkpoint=carded))
+    order = resolve_build(BuildEngineOptions(checkpoint=carded))
     assert order.out == Path("engines/street-net")
     assert order.precisions == ("fp32",), "there is nothing to calibrate on"
 
 
 def test_a_recipe_s_paths_start_from_its_folder(bare: Path, dataset: Path, tmp_path: Path) -> None:
     recipe = recipe_in(tmp_path / "street", input=INPUT, calibration=CALIBRATION)
-    order = order_from_request(BuildRequest(recipe=recipe))
+    order = resolve_build(BuildEngineOptions(recipe=recipe))
     assert order.out == tmp_path / "street"
     assert order.checkpoint.sha256
     assert len(order.calibration_images) == 2
@@ -124,9 +122,9 @@ def test_a_recipe_s_paths_start_from_its_folder(bare: Path, dataset: Path, tmp_p
 def test_a_recipe_can_build_elsewhere(bare: Path, dataset: Path, tmp_path: Path) -> None:
     recipe = recipe_in(tmp_path / "street", input=INPUT, calibration=CALIBRATION)
     elsewhere = tmp_path / "deep" / "er" / "copy"
-    order = order_from_request(BuildRequest(recipe=recipe, out=elsewhere))
+    order = resolve_build(BuildEngineOptions(recipe=recipe, out=elsewhere))
     assert order.out == elsewhere
-    assert order_from_request(BuildRequest(out=elsewhere)).checkpoint.sha256
+    assert resolve_build(BuildEngineOptions(out=elsewhere)).checkpoint.sha256
 
 
 def test_the_command_overrides_the_recipe(
@@ -134,8 +132,8 @@ def test_the_command_overrides_the_recipe(
 ) -> None:
     recipe = recipe_in(tmp_path / "street", input=INPUT, calibration=CALIBRATION)
     moved = textured_dataset(tmp_path / "moved")
-    order = order_from_request(
-        BuildRequest(
+    order = resolve_build(
+        BuildEngineOptions(
             recipe=recipe,
             checkpoint=carded,
             dataset=moved,
@@ -148,35 +146,33 @@ def test_the_command_overrides_the_recipe(
     assert {path.parent.resolve() for path in order.calibration_images} == {moved / "val/images"}
 
 
-def test_the_canary_is_the_named_picture_or_the_first_of_an_exam(
+def test_the_canary_is_the_named_image_or_the_first_of_an_exam(
     bare: Path, dataset: Path, tmp_path: Path
 ) -> None:
     exam = '[[evaluation]]\nname = "val"\nsplits = ["val"]\nseen_in_training = false'
     recipe = recipe_in(tmp_path / "street", input=INPUT, calibration=CALIBRATION, exam=exam)
-    canary = order_from_request(BuildRequest(recipe=recipe)).canary
+    canary = resolve_build(BuildEngineOptions(recipe=recipe)).canary
     assert canary is not None
     assert canary.parent.parent.name == "val"
-    recipe.write_text(
-        f'canary = "picture-2"\n{recipe.read_text(encoding="utf-8")}', encoding="utf-8"
-    )
-    canary = order_from_request(BuildRequest(recipe=recipe)).canary
+    recipe.write_text(f'canary = "image-2"\n{recipe.read_text(encoding="utf-8")}', encoding="utf-8")
+    canary = resolve_build(BuildEngineOptions(recipe=recipe)).canary
     assert canary is not None
-    assert canary.name == "picture-2.png"
+    assert canary.name == "image-2.png"
 
 
 @pytest.mark.parametrize(
     ("body", "request_changes", "fault", "told"),
     [
-        ({"input": INPUT}, {"precisions": ("int8",)}, InvalidConfig, "needs calibration pictures"),
+        ({"input": INPUT}, {"precisions": ("int8",)}, InvalidConfig, "needs calibration images"),
         ({"calibration": CALIBRATION}, {}, InvalidConfig, "size of the input"),
         ({"input": INPUT}, {"dataset": Path("/nowhere")}, InvalidInput, "/nowhere does not exist"),
         (
             {"input": INPUT, "c": '[calibration]\nname = "x"\npictures = "q*"'},
             {},
             InvalidInput,
-            "no picture of 'brightness'",
+            "no image of 'brightness'",
         ),
-        ({"input": INPUT}, {"calibration": Path("/")}, InvalidInput, "holds no pictures"),
+        ({"input": INPUT}, {"calibration": Path("/")}, InvalidInput, "holds no images"),
     ],
 )
 @pytest.mark.usefixtures("dataset")
@@ -185,12 +181,12 @@ def test_what_is_missing_is_named(
 ) -> None:
     recipe = recipe_in(bare.parent / "street", **body)
     with pytest.raises(fault, match=told):
-        order_from_request(BuildRequest(recipe=recipe, **request_changes))
+        resolve_build(BuildEngineOptions(recipe=recipe, **request_changes))
 
 
 def test_neither_checkpoint_nor_recipe_is_refused_with_both_ways() -> None:
     with pytest.raises(InvalidConfig, match="neither") as refused:
-        order_from_request(BuildRequest())
+        resolve_build(BuildEngineOptions())
     assert "CHECKPOINT --int8 --calib DIR" in refused.value.cure
 
 
@@ -200,7 +196,7 @@ def test_another_number_of_classes_is_refused(bare: Path, dataset: Path, tmp_pat
     fewer = described.replace('"black", ', "").replace("[0, 0, 0], ", "")
     (dataset / "dataset.json").write_text(fewer, encoding="utf-8")
     with pytest.raises(InvalidConfig, match="5 classes, its dataset 4"):
-        order_from_request(BuildRequest(recipe=recipe, precisions=("fp32",)))
+        resolve_build(BuildEngineOptions(recipe=recipe, precisions=("fp32",)))
 
 
 @pytest.mark.parametrize(
@@ -225,13 +221,13 @@ def test_a_recipes_plans_wait_for_tensorrt_unless_the_command_insists(
     monkeypatch.setattr(resolve, "this_machine", lambda: Machine(backends))
     tensorrt = "[tensorrt]\nworkspace_mib = 512"
     recipe = recipe_in(bare.parent / "street", input=INPUT, tensorrt=tensorrt)
-    request = BuildRequest(recipe=recipe, precisions=("fp32",), plans=flags)
-    plans = order_from_request(request).plans
+    request = BuildEngineOptions(recipe=recipe, precisions=("fp32",), plans=flags)
+    plans = resolve_build(request).plans
     assert (plans and plans.workspace_mib) == workspace
 
 
 def test_a_calibration_cache_needs_an_int8_build(bare: Path, dataset: Path) -> None:
     recipe = recipe_in(bare.parent / "street", input=INPUT)
-    request = BuildRequest(recipe=recipe, precisions=("fp32",), calibration_cache=True)
+    request = BuildEngineOptions(recipe=recipe, precisions=("fp32",), calibration_cache=True)
     with pytest.raises(InvalidConfig, match="Add --int8"):
-        order_from_request(request)
+        resolve_build(request)

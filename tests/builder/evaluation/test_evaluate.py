@@ -38,7 +38,7 @@ def test_a_predictor_that_knows_the_truth_is_perfect(dataset: SegmentationDatase
     assert report.splits == ("train", "val")
 
 
-def test_a_report_counts_over_all_pictures_not_per_picture(dataset: SegmentationDataset) -> None:
+def test_a_report_counts_over_all_images_not_per_image(dataset: SegmentationDataset) -> None:
     report = evaluate(by_brightness, dataset)
 
     truth = np.stack([dataset.load(i)[1] for i in range(4)])
@@ -73,7 +73,7 @@ def test_a_model_predicts_as_torch_does_by_itself(dataset: SegmentationDataset) 
     assert np.mean(labels == full.argmax(1)[0].numpy()) > 0.999
 
 
-def test_a_model_answers_in_the_pictures_own_size(dataset: SegmentationDataset) -> None:
+def test_a_model_answers_in_the_images_own_size(dataset: SegmentationDataset) -> None:
     model = randomised(narrow())
     spec = InputSpec(height=64, width=96, mean=(0, 0, 0), std=(1, 1, 1))
     predict = ModelPredictor(model, spec, CPU)

@@ -34,11 +34,11 @@ def pixels(path: Path) -> np.ndarray:
 
 def dark(path: Path) -> int:
     """Pixels in the deep blue of a share near 1."""
-    picture = pixels(path)
-    return int(((picture[..., 2] - picture[..., 0] > 60) & (picture[..., 0] < 40)).sum())
+    image = pixels(path)
+    return int(((image[..., 2] - image[..., 0] > 60) & (image[..., 0] < 40)).sum())
 
 
-def test_the_picture_shows_whether_predictions_are_right(tmp_path: Path) -> None:
+def test_the_image_shows_whether_predictions_are_right(tmp_path: Path) -> None:
     write_confusion(report(5, right=1.0), tmp_path / "right.png")
     write_confusion(report(5, right=0.5), tmp_path / "half.png")
 
@@ -46,7 +46,7 @@ def test_the_picture_shows_whether_predictions_are_right(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("classes", [2, 30])
-def test_the_picture_grows_with_the_classes(tmp_path: Path, classes: int) -> None:
+def test_the_image_grows_with_the_classes(tmp_path: Path, classes: int) -> None:
     write_confusion(report(classes, right=0.8), tmp_path / "confusion.png")
 
     height, width, _ = pixels(tmp_path / "confusion.png").shape

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 from runtime.builder.export.argmax_output import with_labels_inside
 from runtime.builder.export.export import onnx_from_model
 from runtime.builder.export.lint import require_importable
-from runtime.builder.export.onnx_graph import Wiring
+from runtime.builder.export.onnx_graph import OnnxGraph
 from runtime.builder.export.onnx_runner import OnnxRunner
 from runtime.builder.quantization.qdq_placement import (
     EVERYTHING,
@@ -33,17 +33,17 @@ def model(request: pytest.FixtureRequest) -> onnx.ModelProto:
     master = onnx_from_model(randomised(narrow(levels=1)), *SIZE)
     if request.param == "fp32":
         return master
-    tensors = placement_for(Wiring(master), EVERYTHING).tensors
+    tensors = placement_for(OnnxGraph(master), EVERYTHING).tensors
     return int8_from_float(master, dict.fromkeys(tensors, 4.0), QuantizationOptions())
 
 
-def labels_of(model: onnx.ModelProto, picture: np.ndarray) -> np.ndarray:
+def labels_of(model: onnx.ModelProto, image: np.ndarray) -> np.ndarray:
     compiled = openvino_core().compile_model(
         openvino_core().read_model(model.SerializeToString()),
         "CPU",
         {"INFERENCE_PRECISION_HINT": "f32"},
     )
-    labels: np.ndarray = compiled([picture])[0]
+    labels: np.ndarray = compiled([image])[0]
     return labels
 
 
@@ -61,11 +61,11 @@ def margins(logits: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
 def test_labels_are_the_references_wherever_a_class_is_ahead_by_more_than_rounding(
     model: onnx.ModelProto,
 ) -> None:
-    picture = np.random.default_rng(7).normal(size=(1, 3, *SIZE)).astype(np.float32)
-    labels = labels_of(with_labels_inside(model), picture)
+    image = np.random.default_rng(7).normal(size=(1, 3, *SIZE)).astype(np.float32)
+    labels = labels_of(with_labels_inside(model), image)
     assert labels.dtype == np.uint8
     assert labels.shape == (1, *SIZE)
-    logits = np.ascontiguousarray(OnnxRunner(model).run(picture)[0][0].transpose(1, 2, 0))
+    logits = np.ascontiguousarray(OnnxRunner(model).run(image)[0][0].transpose(1, 2, 0))
     expected = labels_from_logits(logits, SIZE)
     assert len(np.unique(expected)) > 1
     other = labels[0] != expected
@@ -91,8 +91,8 @@ def test_of_equal_classes_the_lowest_wins() -> None:
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, (1, 6, 8, 8))],
     )
     model = helper.make_model(same, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    picture = np.random.default_rng(8).normal(size=(1, 3, 8, 8)).astype(np.float32)
-    assert labels_of(with_labels_inside(model), picture).max() == 2
+    image = np.random.default_rng(8).normal(size=(1, 3, 8, 8)).astype(np.float32)
+    assert labels_of(with_labels_inside(model), image).max() == 2
 
 
 def test_more_classes_than_a_byte_holds_are_refused() -> None:

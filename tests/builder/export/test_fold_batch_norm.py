@@ -123,9 +123,9 @@ def name_of(model: nn.Module) -> str:
 
 @pytest.mark.parametrize("model", FOLDED + KEPT, ids=name_of)
 def test_folding_does_not_change_the_answer(model: nn.Module) -> None:
-    picture = torch.randn(1, 3, 10, 14)
-    graph, expected = graph_from_model(model, picture)
-    computed = OnnxRunner(onnx_from_graph(without_norms(graph))).run(picture.numpy())[0]
+    image = torch.randn(1, 3, 10, 14)
+    graph, expected = graph_from_model(model, image)
+    computed = OnnxRunner(onnx_from_graph(without_norms(graph))).run(image.numpy())[0]
     assert np.abs(computed - expected).max() <= 1e-5 * np.abs(expected).max()
 
 

@@ -8,7 +8,7 @@ from onnx import TensorProto, numpy_helper
 
 from runtime.builder.export.export import onnx_from_model
 from runtime.builder.export.fp16 import half_from_float
-from runtime.builder.export.onnx_graph import Wiring
+from runtime.builder.export.onnx_graph import OnnxGraph
 from runtime.builder.export.onnx_runner import OnnxRunner
 from runtime.builder.quantization.qdq_placement import (
     EVERYTHING,
@@ -28,9 +28,9 @@ def model(request: pytest.FixtureRequest) -> onnx.ModelProto:
 
 
 def test_the_twin_answers_the_same_to_the_precision_of_half(model: onnx.ModelProto) -> None:
-    picture = np.random.default_rng(5).normal(size=(1, 3, *SIZE)).astype(np.float32)
-    expected = OnnxRunner(model).run(picture)[0]
-    computed = OnnxRunner(half_from_float(model)).run(picture)[0]
+    image = np.random.default_rng(5).normal(size=(1, 3, *SIZE)).astype(np.float32)
+    expected = OnnxRunner(model).run(image)[0]
+    computed = OnnxRunner(half_from_float(model)).run(image)[0]
     assert computed.dtype == np.float32
     assert 0 < np.abs(computed - expected).max() < 5e-3 * np.abs(expected).max()
 
@@ -58,7 +58,7 @@ def test_a_weight_that_half_cannot_hold_is_named(model: onnx.ModelProto) -> None
 
 @pytest.fixture(scope="module")
 def quantized(model: onnx.ModelProto) -> onnx.ModelProto:
-    tensors = placement_for(Wiring(model), EVERYTHING).tensors
+    tensors = placement_for(OnnxGraph(model), EVERYTHING).tensors
     return int8_from_float(model, dict.fromkeys(tensors, 4.0), QuantizationOptions())
 
 
@@ -67,7 +67,7 @@ def test_the_int8_twin_in_half_is_valid_and_all_its_scales_are_half(
 ) -> None:
     twin = half_from_float(quantized)
     onnx.checker.check_model(twin, full_check=True)
-    wiring = Wiring(twin)
+    wiring = OnnxGraph(twin)
     scales = {
         wiring.constant(node.input[1]).dtype  # type: ignore[union-attr]
         for node in wiring.of_type("QuantizeLinear", "DequantizeLinear")
@@ -82,8 +82,8 @@ def test_the_int8_twin_in_half_is_valid_and_all_its_scales_are_half(
 def test_the_int8_twin_in_half_differs_by_less_than_quantization(
     model: onnx.ModelProto, quantized: onnx.ModelProto
 ) -> None:
-    picture = np.random.default_rng(5).normal(size=(1, 3, *SIZE)).astype(np.float32)
-    exact = OnnxRunner(model).run(picture)[0].copy()
-    eight = OnnxRunner(quantized).run(picture)[0].copy()
-    both = OnnxRunner(half_from_float(quantized)).run(picture)[0]
+    image = np.random.default_rng(5).normal(size=(1, 3, *SIZE)).astype(np.float32)
+    exact = OnnxRunner(model).run(image)[0].copy()
+    eight = OnnxRunner(quantized).run(image)[0].copy()
+    both = OnnxRunner(half_from_float(quantized)).run(image)[0]
     assert np.abs(both - eight).mean() < 0.2 * np.abs(eight - exact).mean()

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from runtime.builder.export.onnx_graph import Edge, Wiring, attribute, module_of
+from runtime.builder.export.onnx_graph import Edge, OnnxGraph, attribute, module_of
 
 
 def diamond() -> onnx.ModelProto:
@@ -28,7 +28,7 @@ def diamond() -> onnx.ModelProto:
 
 
 def test_producers_and_readers() -> None:
-    wiring = Wiring(diamond())
+    wiring = OnnxGraph(diamond())
     assert wiring.readers("stem") == [Edge("left_1", 0, "stem"), Edge("right", 0, "stem")]
     assert wiring.producer("image") is None
     assert not wiring.is_read_once("stem")
@@ -37,7 +37,7 @@ def test_producers_and_readers() -> None:
 
 
 def test_constants() -> None:
-    wiring = Wiring(diamond())
+    wiring = OnnxGraph(diamond())
     numbers = wiring.constant("two")
     assert numbers is not None
     assert numbers.tolist() == [2, 2]
@@ -46,12 +46,12 @@ def test_constants() -> None:
 
 
 def test_depth_is_the_longest_way() -> None:
-    wiring = Wiring(diamond())
+    wiring = OnnxGraph(diamond())
     assert [wiring.depth(t) for t in ("image", "stem", "right", "left_2", "sum")] == [0, 1, 2, 3, 4]
 
 
 def test_dependence_follows_the_graph() -> None:
-    wiring = Wiring(diamond())
+    wiring = OnnxGraph(diamond())
     assert wiring.depends_on("sum", "stem")
     assert wiring.depends_on("left_2", "left_2")
     assert not wiring.depends_on("left_2", "right")
@@ -59,7 +59,7 @@ def test_dependence_follows_the_graph() -> None:
 
 
 def test_attributes_and_module_names() -> None:
-    wiring = Wiring(diamond())
+    wiring = OnnxGraph(diamond())
     (node,) = wiring.of_type("LeakyRelu")
     assert attribute(node, "alpha") == 0.5
     assert attribute(node, "axis", 1) == 1

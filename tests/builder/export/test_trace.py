@@ -37,7 +37,7 @@ def test_adding_zero_and_resizing_to_the_same_size_leave_nothing_behind() -> Non
     assert len([o for o in graph.operations if isinstance(o, Resize)]) == 1
 
 
-def test_shapes_are_those_of_the_picture() -> None:
+def test_shapes_are_those_of_the_image() -> None:
     graph, answer = graph_from_model(nn.Sequential(nn.MaxPool2d(3, 2, 1)), torch.randn(1, 3, 9, 12))
     (pool,) = graph.operations
     assert graph.input_shape == (3, 9, 12)

@@ -78,9 +78,9 @@ def test_a_checkpoint_counts_as_weights_of_step_zero(tmp_path: Path) -> None:
     moment = moment_from_file(tmp_path / "any.pt")
     assert (moment.step, moment.optimiser, moment.average) == (0, {}, None)
     assert moment.architecture == model.architecture
-    picture = torch.rand(1, 3, 64, 64)
+    image = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
-        assert torch.equal(moment.model()(picture), model(picture))
+        assert torch.equal(moment.model()(image), model(image))
 
 
 def test_refuses_other_files(tmp_path: Path) -> None:

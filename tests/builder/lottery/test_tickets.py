@@ -159,7 +159,7 @@ class TestTraining:
     def test_a_ticket_that_keeps_everything_repeats_the_training(
         self, past: Past, cut: ChannelCut, dataset: SegmentationDataset, tmp_path: Path
     ) -> None:
-        """Weights, statistics, moments, rate and pictures: if one were not rewound, this fails."""
+        """Weights, statistics, moments, rate and images: if one were not rewound, this fails."""
         whole = ChannelCut(keeping_everything(cut.plan))
         ticket = ticket_of("lth", past.trained, whole, past.early)
         again = retraining(dataset, ticket)

@@ -20,7 +20,7 @@ from runtime.errors import InvalidInput
 from tests.builder.networks import narrow, randomised
 from tests.builder.pruning.family import FAMILY, in_memory, masked, named
 
-PICTURE = torch.rand(1, 3, 64, 128)
+IMAGE = torch.rand(1, 3, 64, 128)
 
 
 def plan_for(network: SwiftNet, **asked: Any) -> PruningPlan:
@@ -37,9 +37,9 @@ def test_gives_what_the_whole_network_gives_with_silent_channels(
     plan = plan_for(network, importance="random")
     pruned = pruned_from_plan(network, plan)
     assert pruned.architecture == plan.after
-    silent = masked(network, plan)(PICTURE)
-    torch.testing.assert_close(pruned(PICTURE), silent, rtol=0, atol=1e-4)
-    assert not torch.allclose(silent, network(PICTURE), atol=1)
+    silent = masked(network, plan)(IMAGE)
+    torch.testing.assert_close(pruned(IMAGE), silent, rtol=0, atol=1e-4)
+    assert not torch.allclose(silent, network(IMAGE), atol=1)
 
 
 def test_shares_nothing_with_the_network_it_came_from() -> None:
@@ -92,7 +92,7 @@ def test_a_pruned_network_moves_to_other_classes() -> None:
     pruned = Checkpoint(pruned_from_plan(network, plan), {}, "2" * 64)
     moved = transfer(pruned, classes=3)
     assert moved.architecture.widths == plan.after.widths
-    assert moved.eval()(PICTURE).shape[1] == 3
+    assert moved.eval()(IMAGE).shape[1] == 3
 
 
 def test_an_optimisers_moments_are_cut_like_their_parameters() -> None:

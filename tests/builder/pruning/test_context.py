@@ -20,7 +20,7 @@ from runtime.builder.swiftnet import Architecture, SwiftNet
 from runtime.cli.main import main
 from runtime.errors import InvalidInput
 from runtime.inference.preprocess.reference import network_input
-from tests.builder.networks import narrow, randomised, stretched, textured_pictures
+from tests.builder.networks import narrow, randomised, stretched, textured_images
 from tests.builder.pruning.family import FAMILY, in_memory, named, on_disk
 
 SPEC = stretched(128, 128)
@@ -29,8 +29,8 @@ REQUEST = PruningRequest(
 )
 
 
-def heard(network: SwiftNet, pictures: List[Path], seed: int = 0) -> Context:
-    return context_of(network, groups_of(network.architecture), pictures, SPEC, seed)
+def heard(network: SwiftNet, images: List[Path], seed: int = 0) -> Context:
+    return context_of(network, groups_of(network.architecture), images, SPEC, seed)
 
 
 def test_guidance_by_hand() -> None:
@@ -56,10 +56,10 @@ def test_a_silent_channel_is_guided_least_and_one_alone_not_at_all() -> None:
 def test_a_group_listens_behind_its_norms(tmp_path: Path) -> None:
     """Inside of a block there is one norm per level, so that it can be followed by hand."""
     network = randomised(narrow(levels=1))
-    pictures = textured_pictures(tmp_path, 2)
+    images = textured_images(tmp_path, 2)
     backbone: Any = network.backbone
     expected = []
-    for path in pictures:
+    for path in images:
         bgr = np.ascontiguousarray(read_image(path)[..., ::-1])
         image = torch.from_numpy(network_input(bgr, SPEC))
         with torch.no_grad():
@@ -68,7 +68,7 @@ def test_a_group_listens_behind_its_norms(tmp_path: Path) -> None:
             inside = block.bn1[0](block.conv1(stem))
         expected.append(guidance_of(inside[0].flatten(1)).numpy())
 
-    found = heard(network, pictures).guidance["stage1.block0"]
+    found = heard(network, images).guidance["stage1.block0"]
 
     np.testing.assert_allclose(found, np.mean(expected, axis=0), rtol=1e-6)
 
@@ -77,7 +77,7 @@ def test_a_group_listens_behind_its_norms(tmp_path: Path) -> None:
 def test_every_group_of_every_network_is_guided(tmp_path: Path, architecture: Architecture) -> None:
     network = randomised(architecture)
 
-    guidance = heard(network, textured_pictures(tmp_path, 1)).guidance
+    guidance = heard(network, textured_images(tmp_path, 1)).guidance
 
     for group in groups_of(architecture):
         assert guidance[group.name].shape == (group.channels,)
@@ -85,13 +85,13 @@ def test_every_group_of_every_network_is_guided(tmp_path: Path, architecture: Ar
         assert (guidance[group.name] > 0).all()
 
 
-def test_the_order_of_pictures_does_not_matter_and_nothing_is_left_behind(tmp_path: Path) -> None:
+def test_the_order_of_images_does_not_matter_and_nothing_is_left_behind(tmp_path: Path) -> None:
     network = randomised(narrow())
-    pictures = textured_pictures(tmp_path, 3)
+    images = textured_images(tmp_path, 3)
     hooks = [len(module._forward_hooks) for module in network.modules()]
 
     first, again, reversed_ = (
-        heard(network, order).guidance for order in (pictures, pictures, pictures[::-1])
+        heard(network, order).guidance for order in (images, images, images[::-1])
     )
 
     for name in first:
@@ -103,11 +103,11 @@ def test_the_order_of_pictures_does_not_matter_and_nothing_is_left_behind(tmp_pa
 def test_of_large_maps_some_positions_are_drawn_by_seed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network, pictures = randomised(narrow()), textured_pictures(tmp_path, 1)
+    network, images = randomised(narrow()), textured_images(tmp_path, 1)
     monkeypatch.setattr(context, "MOST_POSITIONS", 20)
 
     def inside(seed: int) -> np.ndarray:
-        return heard(network, pictures, seed).guidance["stage1.block0"]
+        return heard(network, images, seed).guidance["stage1.block0"]
 
     np.testing.assert_array_equal(inside(1), inside(1))
     assert not np.array_equal(inside(1), inside(2))
@@ -127,7 +127,7 @@ def test_scores_are_those_of_the_norms_times_the_guidance() -> None:
 
 def test_context_and_importance_belong_together(tmp_path: Path) -> None:
     network = randomised(narrow())
-    measured = heard(network, textured_pictures(tmp_path, 1))
+    measured = heard(network, textured_images(tmp_path, 1))
     by_l1 = REQUEST.model_copy(update={"importance": "l1"})
 
     with pytest.raises(InvalidInput, match="context lacks its guidance"):
@@ -136,14 +136,14 @@ def test_context_and_importance_belong_together(tmp_path: Path) -> None:
         plan_from_checkpoint(in_memory(network), by_l1, measured)
 
 
-def test_a_plan_says_which_pictures_guided_it(tmp_path: Path) -> None:
-    network, pictures = randomised(narrow()), textured_pictures(tmp_path, 2)
+def test_a_plan_says_which_images_guided_it(tmp_path: Path) -> None:
+    network, images = randomised(narrow()), textured_images(tmp_path, 2)
     by_l1 = REQUEST.model_copy(update={"importance": "l1"})
 
-    plan = plan_from_checkpoint(in_memory(network), REQUEST, heard(network, pictures))
+    plan = plan_from_checkpoint(in_memory(network), REQUEST, heard(network, images))
 
     hashes: Dict[str, str] = {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in pictures
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in images
     }
     assert plan.pictures == hashes
     assert control_of(plan, seed=1).pictures == {}
@@ -151,14 +151,14 @@ def test_a_plan_says_which_pictures_guided_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("names", [[], ["a/x.png", "b/x.png"]])
-def test_pictures_must_be_there_and_told_apart(tmp_path: Path, names: List[str]) -> None:
-    (source,) = textured_pictures(tmp_path, 1)
+def test_images_must_be_there_and_told_apart(tmp_path: Path, names: List[str]) -> None:
+    (source,) = textured_images(tmp_path, 1)
     paths = [tmp_path / name for name in names]
     for path in paths:
         path.parent.mkdir()
         path.write_bytes(source.read_bytes())
 
-    with pytest.raises(InvalidInput, match="pictures have"):
+    with pytest.raises(InvalidInput, match="images have"):
         heard(randomised(narrow()), paths)
 
 
@@ -168,15 +168,15 @@ def test_a_network_that_has_diverged_is_refused(tmp_path: Path) -> None:
     state["backbone.conv1.weight"][0] = float("nan")
 
     with pytest.raises(InvalidInput, match="stage1 are not finite"):
-        heard(network, textured_pictures(tmp_path, 1))
+        heard(network, textured_images(tmp_path, 1))
 
 
 class TestCommand:
     ASKED = ("--blocks", "1,2", "--align", "1", "--size", "128x128", "--importance", "context")
 
-    def test_writes_the_same_plan_for_the_same_pictures(self, tmp_path: Path) -> None:
+    def test_writes_the_same_plan_for_the_same_images(self, tmp_path: Path) -> None:
         on_disk(tmp_path / "full.pt")
-        textured_pictures(tmp_path / "pictures", 2, (128, 128))
+        textured_images(tmp_path / "pictures", 2, (128, 128))
         guided = [*self.ASKED, "--context-images", str(tmp_path / "pictures"), "--plan-only"]
         for name in ("one.json", "two.json"):
             out = str(tmp_path / name)
@@ -185,7 +185,7 @@ class TestCommand:
         assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
         plan = plan_from_file(tmp_path / "one.json")
         assert plan.request.importance == "context"
-        assert sorted(plan.pictures) == ["picture-0.png", "picture-1.png"]
+        assert sorted(plan.pictures) == ["image-0.png", "image-1.png"]
 
     @pytest.mark.parametrize(
         "asked",
@@ -204,7 +204,7 @@ class TestCommand:
     ) -> None:
         monkeypatch.chdir(tmp_path)
         on_disk(tmp_path / "full.pt")
-        textured_pictures(tmp_path / "pictures", 1)
+        textured_images(tmp_path / "pictures", 1)
 
         assert main(["prune", "full.pt", "--out", "pruned.pt", *asked]) == 2
 

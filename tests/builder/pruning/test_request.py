@@ -48,7 +48,7 @@ def test_the_order_of_blocks_does_not_matter() -> None:
         ({"ratios": {"stage1": 1.5}}, "ratio of stage1 is 1.5"),
         ({"blocks": ("1",), "alignment": 0}, "alignment is 0"),
         ({"blocks": ("1",), "rounds": 0}, "rounds is 0"),
-        ({"blocks": ("1",), "size": (16, 2048)}, "picture is 16x2048"),
+        ({"blocks": ("1",), "size": (16, 2048)}, "image is 16x2048"),
         ({"ratios": {"stage9": 0.5}}, "no group 'stage9'"),
         ({}, "no block is chosen"),
         (

@@ -92,11 +92,11 @@ def test_goes_on_where_a_killed_one_stopped(
     (request_.out / SENSITIVITY_NAME).unlink()
     judged: List[int] = []
 
-    def dying(predict: Predictor, pictures: SegmentationDataset) -> EvaluationReport:
+    def dying(predict: Predictor, images: SegmentationDataset) -> EvaluationReport:
         if len(judged) == 4:
             raise Killed
         judged.append(1)
-        return evaluate(predict, pictures)
+        return evaluate(predict, images)
 
     monkeypatch.setattr(f"{SensitivityStudy.__module__}.evaluate", dying)
     with pytest.raises(Killed):
@@ -142,7 +142,7 @@ class TestCommand:
         assert main(["sensitivity", str(checkpoint), *given, *few]) == 0
         shown = capsys.readouterr().out
         assert "decoder" in shown
-        assert "1 pictures" in shown
+        assert "1 images" in shown
 
     @pytest.mark.parametrize(
         ("given", "complaint"),

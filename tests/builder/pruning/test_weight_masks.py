@@ -87,11 +87,11 @@ def test_the_control_keeps_as_many_in_each_layer_elsewhere() -> None:
 def test_held_weights_stay_zero_through_momentum_and_decay() -> None:
     network = randomised(narrow()).train()
     optimiser = torch.optim.AdamW(network.parameters(), lr=0.01, weight_decay=0.1)
-    pictures = torch.rand(2, 3, 64, 64)
+    images = torch.rand(2, 3, 64, 64)
 
     def step() -> None:
         optimiser.zero_grad()
-        network(pictures).square().mean().backward()
+        network(images).square().mean().backward()
         optimiser.step()
 
     # Moments of the weights that are removed later go on pushing them.
@@ -107,6 +107,6 @@ def test_held_weights_are_silent_when_others_are_loaded() -> None:
     network = randomised(narrow())
     MASKS.hold(network, torch.optim.AdamW(network.parameters()))
     network.load_state_dict(NETWORK.state_dict())
-    picture = torch.rand(1, 3, 64, 64)
+    image = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
-        assert torch.equal(network(picture), network_after(NETWORK, MASKS)(picture))
+        assert torch.equal(network(image), network_after(NETWORK, MASKS)(image))

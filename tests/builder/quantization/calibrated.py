@@ -1,4 +1,4 @@
-"""A tiny network, calibrated on a few pictures: what the tests of INT8's quality start from."""
+"""A tiny network, calibrated on a few images: what the tests of INT8's quality start from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runtime.builder.data.dataset import SegmentationDataset
 from runtime.builder.data.layouts import open_dataset
 from runtime.builder.export.export import onnx_from_model
 from runtime.builder.quantization.calibrate import RangeTable, ranges_from_images
-from runtime.builder.quantization.comparison import FloatAnswers, TrialPictures
+from runtime.builder.quantization.comparison import FloatAnswers, TrialSet
 from runtime.repository.manifest import InputSpec
 from tests.builder.networks import narrow, randomised, stretched, textured_dataset
 
@@ -21,7 +21,7 @@ SPEC: InputSpec = stretched(64, 96)
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A float master, its ranges, and pictures with labels to compare on."""
+    """A float master, its ranges, and images with labels to compare on."""
 
     model: onnx.ModelProto
     table: RangeTable
@@ -29,8 +29,8 @@ class Calibrated:
     labelled: SegmentationDataset
 
     @property
-    def trial(self) -> TrialPictures:
-        return TrialPictures.of_dataset(self.labelled, 5)
+    def trial(self) -> TrialSet:
+        return TrialSet.of_dataset(self.labelled, 5)
 
     def answers(self) -> FloatAnswers:
         return FloatAnswers(self.model, self.trial, SPEC)
@@ -39,6 +39,6 @@ class Calibrated:
 def calibrated_in(folder: Path) -> Calibrated:
     """One level, stride 8, a dozen channels a layer."""
     dataset = open_dataset(textured_dataset(folder / "brightness"))
-    images = tuple(picture.image for picture in dataset.pictures)
+    images = tuple(image.image for image in dataset.samples)
     model = onnx_from_model(randomised(narrow(levels=1, output_stride=8)), 64, 96)
     return Calibrated(model, ranges_from_images(model, images, SPEC), images, dataset)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from runtime.builder.data.dataset import read_image
-from runtime.builder.export.onnx_graph import Wiring
+from runtime.builder.export.onnx_graph import OnnxGraph
 from runtime.builder.export.onnx_runner import OnnxRunner
 from runtime.builder.quantization.bias_correction import bias_corrections
 from runtime.builder.quantization.qdq_placement import QuantizationOptions
@@ -29,14 +29,14 @@ def output_bias(
 ) -> Tuple[np.ndarray, np.ndarray]:
     """Mean of a single quantized convolution's output, by channel: of INT8 and of FP32."""
     (name,) = found
-    node = next(n for n in Wiring(calibrated.model).nodes if n.name == name)
+    node = next(n for n in OnnxGraph(calibrated.model).nodes if n.name == name)
     thresholds = calibrated.table.thresholds("entropy")
     twin = with_corrected_biases(int8_from_float(calibrated.model, thresholds, options), found)
     means = []
     for model in (twin, calibrated.model):
         runner = OnnxRunner(model, (node.output[0],))
-        pictures = [network_input(read_image(p)[..., ::-1], SPEC) for p in calibrated.images]
-        means.append(np.mean([runner.run(p)[0].mean((0, 2, 3)) for p in pictures], axis=0))
+        images = [network_input(read_image(p)[..., ::-1], SPEC) for p in calibrated.images]
+        means.append(np.mean([runner.run(p)[0].mean((0, 2, 3)) for p in images], axis=0))
     return means[0], means[1]
 
 
@@ -57,7 +57,7 @@ def test_a_layers_output_keeps_its_mean(calibrated: Calibrated, layer: str) -> N
     assert after < before / 100
 
 
-def test_the_order_of_the_pictures_does_not_matter(calibrated: Calibrated) -> None:
+def test_the_order_of_the_images_does_not_matter(calibrated: Calibrated) -> None:
     thresholds = calibrated.table.thresholds("mse")
     shuffled = [calibrated.images[i] for i in (3, 0, 4, 2, 1)]
     first = bias_corrections(calibrated.model, thresholds, OPTIONS, (calibrated.images, SPEC))
@@ -79,6 +79,6 @@ def test_only_biases_change(calibrated: Calibrated) -> None:
     assert changed == {f"{name}.bias" for name in found}
 
 
-def test_no_pictures_are_refused(calibrated: Calibrated) -> None:
-    with pytest.raises(BuildFailed, match="no pictures"):
+def test_no_images_are_refused(calibrated: Calibrated) -> None:
+    with pytest.raises(BuildFailed, match="no images"):
         bias_corrections(calibrated.model, {}, OPTIONS, ((), SPEC))

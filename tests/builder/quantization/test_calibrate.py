@@ -21,7 +21,7 @@ from runtime.builder.quantization.calibrate import (
 from runtime.builder.quantization.histogram import RULES
 from runtime.errors import BuildFailed, InvalidConfig, InvalidInput
 from runtime.inference.preprocess.reference import network_input
-from tests.builder.networks import narrow, randomised, stretched, textured_pictures
+from tests.builder.networks import narrow, randomised, stretched, textured_images
 
 SPEC = stretched(64, 96)
 
@@ -32,28 +32,28 @@ def model() -> onnx.ModelProto:
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> List[Path]:
-    return textured_pictures(tmp_path_factory.mktemp("calibration"), 4)
+def images(tmp_path_factory: pytest.TempPathFactory) -> List[Path]:
+    return textured_images(tmp_path_factory.mktemp("calibration"), 4)
 
 
 @pytest.fixture(scope="module")
-def table(model: onnx.ModelProto, pictures: List[Path]) -> RangeTable:
-    return ranges_from_images(model, pictures, SPEC)
+def table(model: onnx.ModelProto, images: List[Path]) -> RangeTable:
+    return ranges_from_images(model, images, SPEC)
 
 
-def test_shuffled_pictures_give_the_same_bytes(
-    model: onnx.ModelProto, pictures: List[Path], table: RangeTable
+def test_shuffled_images_give_the_same_bytes(
+    model: onnx.ModelProto, images: List[Path], table: RangeTable
 ) -> None:
-    shuffled = [pictures[index] for index in (2, 0, 3, 1)]
+    shuffled = [images[index] for index in (2, 0, 3, 1)]
     assert table_text(ranges_from_images(model, shuffled, SPEC)) == table_text(table)
 
 
-def test_the_maximum_is_that_of_all_pictures_as_the_runtime_prepares_them(
-    model: onnx.ModelProto, pictures: List[Path], table: RangeTable
+def test_the_maximum_is_that_of_all_images_as_the_runtime_prepares_them(
+    model: onnx.ModelProto, images: List[Path], table: RangeTable
 ) -> None:
     tensor = "backbone.layer1.0.conv1@level0/relu"
     runner = OnnxRunner(model, (tensor,))
-    frames = [network_input(read_image(path)[..., ::-1], SPEC) for path in pictures]
+    frames = [network_input(read_image(path)[..., ::-1], SPEC) for path in images]
     largest = max(float(runner.run(frame)[0].max()) for frame in frames)
     assert table.ranges[tensor]["max"] == pytest.approx(largest)
 
@@ -72,25 +72,25 @@ def test_levels_have_ranges_of_their_own(table: RangeTable) -> None:
     assert table.ranges[conv.format(0)] != table.ranges[conv.format(1)]
 
 
-def test_a_picture_that_cannot_be_read_stops_the_run_and_is_named(
-    model: onnx.ModelProto, pictures: List[Path], tmp_path: Path
+def test_a_image_that_cannot_be_read_stops_the_run_and_is_named(
+    model: onnx.ModelProto, images: List[Path], tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.png"
-    broken.write_bytes(pictures[0].read_bytes()[:100])
+    broken.write_bytes(images[0].read_bytes()[:100])
     with pytest.raises(InvalidInput, match=r"broken\.png"):
-        ranges_from_images(model, [*pictures, broken], SPEC)
+        ranges_from_images(model, [*images, broken], SPEC)
 
 
-def test_no_pictures_are_refused(model: onnx.ModelProto) -> None:
+def test_no_images_are_refused(model: onnx.ModelProto) -> None:
     with pytest.raises(BuildFailed, match="no calibration images"):
         ranges_from_images(model, [], SPEC)
 
 
-def test_progress_is_told_for_every_picture_of_every_pass(
-    model: onnx.ModelProto, pictures: List[Path]
+def test_progress_is_told_for_every_image_of_every_pass(
+    model: onnx.ModelProto, images: List[Path]
 ) -> None:
     told: List[int] = []
-    ranges_from_images(model, pictures[:2], SPEC, lambda: told.append(1))
+    ranges_from_images(model, images[:2], SPEC, lambda: told.append(1))
     assert len(told) == PASSES * 2
 
 
@@ -107,7 +107,7 @@ def test_a_damaged_table_is_refused(tmp_path: Path) -> None:
         table_from_file(path)
 
 
-def test_the_same_pictures_have_one_hash_and_others_another(table: RangeTable) -> None:
+def test_the_same_images_have_one_hash_and_others_another(table: RangeTable) -> None:
     fewer = table.model_copy(update={"images": table.images[:-1]})
     assert len(table.images_sha256) == 64
     assert fewer.images_sha256 != table.images_sha256
@@ -120,26 +120,26 @@ def test_an_unknown_rule_is_refused_with_the_known_ones(table: RangeTable) -> No
 
 
 def test_numbers_that_are_not_finite_are_refused(
-    model: onnx.ModelProto, pictures: List[Path]
+    model: onnx.ModelProto, images: List[Path]
 ) -> None:
     broken = onnx.ModelProto()
     broken.CopyFrom(model)
     weight = next(t for t in broken.graph.initializer if t.name.endswith("weight"))
     weight.raw_data = np.full(weight.dims, np.inf, np.float32).tobytes()
-    with pytest.raises(BuildFailed, match=r"picture-0\.png are not finite"):
-        ranges_from_images(broken, pictures[:1], SPEC)
+    with pytest.raises(BuildFailed, match=r"image-0\.png are not finite"):
+        ranges_from_images(broken, images[:1], SPEC)
 
 
 @pytest.mark.parametrize("mode", ["L", "P"])
-def test_a_label_map_among_the_pictures_stops_the_run_and_is_named(
-    model: onnx.ModelProto, pictures: List[Path], tmp_path: Path, mode: str
+def test_a_label_map_among_the_images_stops_the_run_and_is_named(
+    model: onnx.ModelProto, images: List[Path], tmp_path: Path, mode: str
 ) -> None:
     labels = Image.fromarray(np.arange(64 * 96, dtype=np.uint8).reshape(64, 96) % 5)
     if mode == "P":
         labels.putpalette(list(range(256)) * 3)
     labels.save(tmp_path / "labels.png")
     with pytest.raises(InvalidInput, match=r"labels\.png is a label map"):
-        ranges_from_images(model, [pictures[0], tmp_path / "labels.png"], SPEC)
+        ranges_from_images(model, [images[0], tmp_path / "labels.png"], SPEC)
 
 
 def test_a_grey_photograph_is_one(model: onnx.ModelProto, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_without_mse_a_tie_goes_to_who_agrees_most_with_fp32_then_to_the_cleaner
     assert chosen(mse=comparison(0.8), entropy=close, max=comparison(0.945, noise=0.5)) == "max"
 
 
-def test_a_single_picture_leaves_the_default() -> None:
+def test_a_single_image_leaves_the_default() -> None:
     def single(right: int) -> Comparison:
         one = np.ones(1)
         return Comparison(one, one, np.array([right]), np.array([100]))

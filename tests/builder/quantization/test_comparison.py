@@ -9,7 +9,7 @@ import pytest
 from runtime.builder.quantization.comparison import (
     Comparison,
     FloatAnswers,
-    TrialPictures,
+    TrialSet,
     noise_of_difference,
 )
 from runtime.builder.quantization.qdq_placement import QuantizationOptions
@@ -45,9 +45,9 @@ def test_int8_differs_a_little_in_logits_and_labels(calibrated: Calibrated) -> N
     assert 0.8 < found.agreement < 1
 
 
-def test_pictures_without_labels_have_no_miou(calibrated: Calibrated) -> None:
+def test_images_without_labels_have_no_miou(calibrated: Calibrated) -> None:
     told: List[int] = []
-    bare = TrialPictures.of_images(calibrated.images, 2)
+    bare = TrialSet.of_images(calibrated.images, 2)
     answers = FloatAnswers(calibrated.model, bare, SPEC, lambda: told.append(1))
     assert answers.itself.miou is None
     assert answers.itself.quality() == 1
@@ -65,5 +65,5 @@ def test_graphs_that_differ_alike_everywhere_differ_without_noise() -> None:
     assert noise_of_difference(agreeing(90, 80), agreeing(80, 70)) == pytest.approx(0)
 
 
-def test_one_picture_says_nothing_about_others() -> None:
+def test_one_image_says_nothing_about_others() -> None:
     assert noise_of_difference(agreeing(90), agreeing(80)) == math.inf

@@ -9,7 +9,7 @@ from onnx import numpy_helper
 
 from runtime.builder.export.export import onnx_from_model
 from runtime.builder.export.lint import findings_of
-from runtime.builder.export.onnx_graph import Wiring
+from runtime.builder.export.onnx_graph import OnnxGraph
 from runtime.builder.export.onnx_runner import OnnxRunner
 from runtime.builder.quantization.qdq_placement import (
     EVERYTHING,
@@ -24,7 +24,7 @@ from tests.builder.networks import narrow, randomised
 SIZE = (64, 96)
 
 
-def picture() -> np.ndarray:
+def image() -> np.ndarray:
     return np.random.default_rng(5).normal(size=(1, 3, *SIZE)).astype(np.float32)
 
 
@@ -33,8 +33,8 @@ def exported(architecture: Architecture) -> onnx.ModelProto:
 
 
 def maxima(model: onnx.ModelProto) -> Dict[str, float]:
-    tensors = placement_for(Wiring(model), EVERYTHING).tensors
-    values = OnnxRunner(model, tensors).run(picture())
+    tensors = placement_for(OnnxGraph(model), EVERYTHING).tensors
+    values = OnnxRunner(model, tensors).run(image())
     return {name: float(np.abs(value).max()) for name, value in zip(tensors, values)}
 
 
@@ -49,7 +49,7 @@ def ranges(pyramid: onnx.ModelProto) -> Dict[str, float]:
 
 
 def relative_error(one: onnx.ModelProto, other: onnx.ModelProto) -> float:
-    first, second = OnnxRunner(one).run(picture())[0], OnnxRunner(other).run(picture())[0]
+    first, second = OnnxRunner(one).run(image())[0], OnnxRunner(other).run(image())[0]
     return float(np.sqrt(np.mean((first - second) ** 2) / np.mean(second**2)))
 
 
@@ -164,7 +164,7 @@ def test_a_dead_filter_gets_a_scale_that_tensorrt_takes_and_stays_silent(
     assert findings_of(twin) == []
     node = next(node for node in twin.graph.node if node.name == name)
     # Its integers are those of the other levels, where the filter lives.
-    values = np.abs(OnnxRunner(twin, (node.output[0],)).run(picture())[0][0])
+    values = np.abs(OnnxRunner(twin, (node.output[0],)).run(image())[0][0])
     assert values[3].max() < values.max() / 1000
 
 
@@ -174,5 +174,5 @@ def test_magnitudes_above_the_threshold_are_clipped_to_it(
     tensor = "backbone.layer2.0.conv1@level0/relu"
     threshold = ranges[tensor] / 4
     twin = int8_from_float(pyramid, {**ranges, tensor: threshold}, QuantizationOptions())
-    values = OnnxRunner(twin, (f"{tensor}/dequantized",)).run(picture())[0]
+    values = OnnxRunner(twin, (f"{tensor}/dequantized",)).run(image())[0]
     assert values.max() == pytest.approx(threshold, rel=1e-5)

@@ -109,6 +109,6 @@ def test_the_table_has_a_row_a_layer() -> None:
     assert rows[1].startswith("1,b,12.0,0.9,,")
 
 
-def test_the_plot_is_a_picture(tmp_path: Path) -> None:
+def test_the_plot_is_a_image(tmp_path: Path) -> None:
     write_sensitivity_plot(measured(a=30, b=12), tmp_path / "s.png")
     assert (tmp_path / "s.png").read_bytes()[:4] == b"\x89PNG"

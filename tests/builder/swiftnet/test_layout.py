@@ -53,8 +53,8 @@ def test_recognises_any_pruned_network(seed: int) -> None:
 @torch.no_grad()
 def test_any_pruned_network_computes(seed: int) -> None:
     network = SwiftNet(random_architecture(seed)).eval()
-    picture = torch.rand(1, 3, 64, 64)
-    assert torch.equal(torch.fx.symbolic_trace(network)(picture), network(picture))
+    image = torch.rand(1, 3, 64, 64)
+    assert torch.equal(torch.fx.symbolic_trace(network)(image), network(image))
 
 
 @pytest.mark.parametrize("name", reference.ARCHITECTURES)

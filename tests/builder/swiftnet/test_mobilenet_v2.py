@@ -43,15 +43,15 @@ def block(x: Tensor, state: Dict[str, Tensor], number: int) -> Tensor:
 def test_computes_what_its_layers_say() -> None:
     network = randomised(Architecture("mobilenet_v2", 5, variant="single", widths=NARROW))
     state = network.backbone.state_dict()
-    picture = torch.rand(1, 3, 64, 96)
-    x = functional.conv2d(picture, state["features.0.0.weight"], stride=2, padding=1)
+    image = torch.rand(1, 3, 64, 96)
+    x = functional.conv2d(image, state["features.0.0.weight"], stride=2, padding=1)
     x = functional.relu6(norm(x, state, "features.0.1"))
     expected: List[Tensor] = []
     for number in range(1, 18):
         x = block(x, state, number)
         if number in (3, 6, 13, 17):
             expected.append(x)
-    taps = network.backbone.taps(picture, level=0)
+    taps = network.backbone.taps(image, level=0)
     for tap, same in zip(taps, expected):
         torch.testing.assert_close(tap, same)
     assert [64 // tap.shape[-2] for tap in taps] == [4, 8, 16, 32]

@@ -69,8 +69,8 @@ class TestEveryGeometry:
         network = randomised(architecture)
         traced = torch.fx.symbolic_trace(network)
         for size in ((64, 96), (96, 64)):
-            picture = torch.rand(1, 3, *size)
-            assert torch.equal(traced(picture), network(picture))
+            image = torch.rand(1, 3, *size)
+            assert torch.equal(traced(image), network(image))
 
     def test_trains_every_parameter(self, architecture: Architecture) -> None:
         network = SwiftNet(architecture).train()

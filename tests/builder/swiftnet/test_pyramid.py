@@ -9,13 +9,13 @@ from tests.builder.networks import narrow, randomised
 
 def changed_by(network: SwiftNet, layer: str) -> bool:
     """Whether zeroing the scale of a batch norm changes the answer."""
-    picture = torch.rand(1, 3, 64, 64)
+    image = torch.rand(1, 3, 64, 64)
     norm = network.backbone.get_submodule(layer)
     assert isinstance(norm, nn.BatchNorm2d)
     with torch.no_grad():
-        before = network(picture)
+        before = network(image)
         norm.weight.zero_()
-        return not torch.equal(before, network(picture))
+        return not torch.equal(before, network(image))
 
 
 def test_each_level_has_batch_norms_of_its_own() -> None:
@@ -26,10 +26,10 @@ def test_each_level_has_batch_norms_of_its_own() -> None:
 @torch.no_grad()
 def test_a_levels_batch_norms_serve_that_level_alone() -> None:
     backbone = randomised(narrow()).backbone
-    picture = torch.rand(1, 3, 64, 64)
-    before = [backbone.taps(picture, level) for level in range(3)]
+    image = torch.rand(1, 3, 64, 64)
+    before = [backbone.taps(image, level) for level in range(3)]
     backbone.get_parameter("layer1.0.bn1.1.weight").zero_()
-    after = [backbone.taps(picture, level) for level in range(3)]
+    after = [backbone.taps(image, level) for level in range(3)]
     same = [torch.equal(old[0], new[0]) for old, new in zip(before, after)]
     assert same == [True, False, True]
 

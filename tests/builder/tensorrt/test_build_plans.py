@@ -15,7 +15,7 @@ import onnx
 import pytest
 
 from runtime.builder.export.export import onnx_from_model
-from runtime.builder.export.onnx_graph import Wiring
+from runtime.builder.export.onnx_graph import OnnxGraph
 from runtime.builder.progress import Advance, Silence
 from runtime.builder.quantization.qdq_placement import (
     EVERYTHING,
@@ -143,7 +143,7 @@ def test_without_a_gpu_and_without_a_name_there_is_nothing_to_build_for(
 
 def test_a_twin_that_the_folder_lacks_follows_from_the_file_beside_it(tmp_path: Path) -> None:
     master = onnx_from_model(randomised(narrow(levels=1, output_stride=8)), 64, 96)
-    tensors = placement_for(Wiring(master), EVERYTHING).tensors
+    tensors = placement_for(OnnxGraph(master), EVERYTHING).tensors
     quantized = int8_from_float(master, dict.fromkeys(tensors, 4.0), QuantizationOptions())
     folder = folder_of(tmp_path, {"model.int8.onnx": quantized.SerializeToString()})
     fake: Any = FakeTensorRT("11.1")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from runtime.builder.tensorrt.calibration_cache import cache_from_ranges, ranges_from_cache
 from runtime.errors import InvalidInput
 
-# As TensorRT calibrated a network whose pictures lie between 0 and 1.
+# As TensorRT calibrated a network whose images lie between 0 and 1.
 PUBLISHED = "TRT-8502-EntropyCalibration2\nimages: 3c00f9f4\n"
 
 

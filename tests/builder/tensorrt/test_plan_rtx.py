@@ -116,7 +116,7 @@ def test_what_is_no_onnx_is_called_so(rtx: TensorRT, content: bytes) -> None:
 
 
 @pytest.mark.rtx
-def test_a_closed_resize_would_keep_one_picture_and_the_opened_one_follows(rtx: TensorRT) -> None:
+def test_a_closed_resize_would_keep_one_image_and_the_opened_one_follows(rtx: TensorRT) -> None:
     with listening(rtx) as (logger, _):
         network = rtx.Builder(logger).create_network(0)
         parser = rtx.OnnxParser(network, logger)

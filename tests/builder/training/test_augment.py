@@ -30,7 +30,7 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def test_a_view_without_variation_is_a_crop_of_the_picture() -> None:
+def test_a_view_without_variation_is_a_crop_of_the_sample() -> None:
     image, labels = scene(0)
 
     view, truth = random_view(image, labels, IGNORE_ID, plain(crop=(64, 64)), rng())
@@ -39,7 +39,7 @@ def test_a_view_without_variation_is_a_crop_of_the_picture() -> None:
     np.testing.assert_array_equal(truth, labels)
 
 
-def test_a_crop_shows_the_same_place_in_picture_and_labels() -> None:
+def test_a_crop_shows_the_same_place_in_sample_and_labels() -> None:
     # Every pixel's colour names its place, and so does its label.
     places = np.arange(100, dtype=np.uint8).reshape(10, 10)
     image = np.repeat(places[..., None], 3, axis=2)
@@ -49,7 +49,7 @@ def test_a_crop_shows_the_same_place_in_picture_and_labels() -> None:
         assert torch.equal(view[0], truth)
 
 
-def test_a_flip_mirrors_picture_and_labels() -> None:
+def test_a_flip_mirrors_sample_and_labels() -> None:
     image, labels = scene(0)
 
     view, truth = random_view(image, labels, IGNORE_ID, plain(crop=(64, 64), flip=1.0), rng())
@@ -58,7 +58,7 @@ def test_a_flip_mirrors_picture_and_labels() -> None:
     np.testing.assert_array_equal(truth, labels[:, ::-1])
 
 
-def test_enlarging_shows_a_part_of_the_picture_larger() -> None:
+def test_enlarging_shows_a_part_of_the_sample_larger() -> None:
     image, labels = scene(0)
     how = plain(crop=(64, 64), scale=(2.0, 2.0))
 
@@ -68,7 +68,7 @@ def test_enlarging_shows_a_part_of_the_picture_larger() -> None:
     assert (blocks == blocks[:, :1, :, :1]).all()
 
 
-def test_what_lies_outside_the_picture_has_no_label() -> None:
+def test_what_lies_outside_the_sample_has_no_label() -> None:
     image, labels = scene(0, 32, 32)
 
     view, truth = random_view(image, labels, IGNORE_ID, plain(crop=(48, 48)), rng())

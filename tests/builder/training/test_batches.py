@@ -11,7 +11,7 @@ from runtime.builder.data.layouts import open_dataset
 from runtime.builder.training.augment import Augmentation
 from runtime.builder.training.batches import RandomViews, Visit, Visits, batches
 from runtime.builder.training.distributed import Place
-from runtime.builder.training.resized_dataset import FittedPictures
+from runtime.builder.training.resized_dataset import FittedSamples
 from runtime.builder.training.schedule import TrainingSettings
 from runtime.errors import InvalidInput
 from runtime.repository.manifest import InputSpec
@@ -21,18 +21,18 @@ SETTINGS = TrainingSettings(seed=3, epochs=4, batch=4, augmentation=Augmentation
 ALONE = Place(torch.device("cpu"))
 
 
-def visits(first_step: int = 0, place: Place = ALONE, pictures: int = 10) -> List[List[Visit]]:
-    return list(Visits(pictures, SETTINGS, first_step, place))
+def visits(first_step: int = 0, place: Place = ALONE, samples: int = 10) -> List[List[Visit]]:
+    return list(Visits(samples, SETTINGS, first_step, place))
 
 
 @pytest.fixture
 def views(tmp_path: Path) -> RandomViews:
     dataset = open_dataset(write_dataset(tmp_path, train=10, val=0))
     spec = InputSpec(height=64, width=64, mean=(0, 0, 0), std=(1, 1, 1))
-    return RandomViews(FittedPictures(dataset, spec, 1 << 20), SETTINGS.augmentation, seed=3)
+    return RandomViews(FittedSamples(dataset, spec, 1 << 20), SETTINGS.augmentation, seed=3)
 
 
-def test_an_epoch_visits_no_picture_twice_and_another_epoch_has_another_order() -> None:
+def test_an_epoch_visits_no_sample_twice_and_another_epoch_has_another_order() -> None:
     steps = visits()
 
     assert len(steps) == len(Visits(10, SETTINGS, 0, ALONE)) == 8
@@ -61,11 +61,11 @@ def test_a_batch_that_devices_cannot_share_is_refused() -> None:
         visits(place=Place(torch.device("cpu"), 0, 3))
 
 
-def test_too_few_pictures_for_a_batch_are_refused() -> None:
+def test_too_few_samples_for_a_batch_are_refused() -> None:
     with pytest.raises(
-        InvalidInput, match=r"3 training pictures do not fill a batch of 4\. .*--batch 3"
+        InvalidInput, match=r"3 training images do not fill a batch of 4\. .*--batch 3"
     ):
-        visits(pictures=3)
+        visits(samples=3)
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -164,7 +164,7 @@ def test_the_encoder_moves_slower_where_it_is_told_to(
     assert moved["backbone.conv1.weight"] == pytest.approx(0.25 * 3e-3, rel=0.01)
 
 
-def test_a_broken_picture_ends_the_training_with_its_name(tmp_path: Path) -> None:
+def test_a_broken_sample_ends_the_training_with_its_name(tmp_path: Path) -> None:
     folder = write_dataset(tmp_path / "scenes")
     dataset = open_dataset(folder).of_splits("train")
     (folder / "train" / "images" / "odd_003.png").write_bytes(b"")

@@ -49,7 +49,7 @@ def test_boundary_weights_follow_their_definition(labels: Tensor) -> None:
         np.testing.assert_array_equal(ours, by_hand(one.numpy()))
 
 
-def test_a_picture_of_one_class_has_no_boundary() -> None:
+def test_a_sample_of_one_class_has_no_boundary() -> None:
     flat = torch.zeros(1, 9, 9, dtype=torch.uint8)
 
     assert (boundary_weights(flat, RADII, WEIGHTS) == WEIGHTS[-1]).all()

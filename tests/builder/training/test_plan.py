@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from runtime.builder.checkpoint import save_checkpoint
 from runtime.builder.data.layouts import open_dataset
-from runtime.builder.training.plan import TrainingPlan, input_spec, pictures, start
+from runtime.builder.training.plan import TrainingPlan, input_spec, samples, start
 from runtime.errors import InvalidConfig
 from tests.builder.scenes import NAMES, write_dataset
 from tests.builder.tiny_training import network, settings
@@ -23,22 +23,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_plan_learns_from_its_splits_and_measures_on_others(folder: Path) -> None:
-    learnt, held = pictures(TrainingPlan(dataset=folder, validate_on=("val",)))
+    learnt, held = samples(TrainingPlan(dataset=folder, validate_on=("val",)))
 
     assert held is not None
     assert (learnt.splits, held.splits) == (("train",), ("val",))
 
 
 def test_a_plan_can_hold_a_drive_out_of_all_its_splits(folder: Path) -> None:
-    learnt, held = pictures(TrainingPlan(dataset=folder, splits=("train", "val"), hold_out="odd_*"))
+    learnt, held = samples(TrainingPlan(dataset=folder, splits=("train", "val"), hold_out="odd_*"))
 
     assert held is not None
     assert (len(learnt), len(held)) == (4, 4)
-    assert all(picture.name.startswith("odd_") for picture in held.pictures)
+    assert all(sample.name.startswith("odd_") for sample in held.samples)
 
 
 def test_a_plan_may_measure_nothing(folder: Path) -> None:
-    assert pictures(TrainingPlan(dataset=folder))[1] is None
+    assert samples(TrainingPlan(dataset=folder))[1] is None
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_classifier_is_kept_only_where_it_knows_the_same_classes(
     assert torch.equal(ours[HEAD[0]], theirs[HEAD[0]]) is keeps_head
 
 
-def test_the_input_is_as_large_as_the_first_picture_unless_told(folder: Path) -> None:
+def test_the_input_is_as_large_as_the_first_sample_unless_told(folder: Path) -> None:
     learnt, architecture = open_dataset(folder), network().architecture
 
     own = input_spec(TrainingPlan(dataset=folder), learnt, architecture)

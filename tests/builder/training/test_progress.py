@@ -11,7 +11,7 @@ import torch
 from runtime.builder.evaluation.confusion import EvaluationReport
 from runtime.builder.swiftnet import SwiftNet
 from runtime.builder.training.loop import Step
-from runtime.builder.training.progress import Narrator, ScalarLog, TensorBoardScalars
+from runtime.builder.training.progress import ScalarLog, TensorBoardScalars, TrainingProgress
 from runtime.errors import BuildFailed
 from tests.builder.networks import narrow, randomised
 
@@ -45,7 +45,7 @@ def steps(model: SwiftNet, first: int, last: int, of: int = 60) -> List[Step]:
 
 
 def test_a_training_is_told_in_lines_of_json(tmp_path: Path, model: SwiftNet) -> None:
-    with Narrator(tmp_path, measured, measure_every=3) as narrator:
+    with TrainingProgress(tmp_path, measured, measure_every=3) as narrator:
         for step in steps(model, 1, 60):
             narrator(step)
         narrator.measured(60, model)
@@ -57,8 +57,8 @@ def test_a_training_is_told_in_lines_of_json(tmp_path: Path, model: SwiftNet) ->
     assert told[-1]["iou"] == {"sky": 0.5, "road": None}
 
 
-def test_without_held_out_pictures_nothing_is_measured(tmp_path: Path, model: SwiftNet) -> None:
-    with Narrator(tmp_path, None) as narrator:
+def test_without_held_out_samples_nothing_is_measured(tmp_path: Path, model: SwiftNet) -> None:
+    with TrainingProgress(tmp_path, None) as narrator:
         for step in steps(model, 1, 60):
             narrator(step)
         assert narrator.measured(60, model) is None
@@ -99,4 +99,4 @@ def test_tensorboard_is_missed_before_the_training_starts(
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
 
     with pytest.raises(BuildFailed, match=r"tensorboard is not installed.*--tensorboard"):
-        Narrator(tmp_path, None, tensorboard=True)
+        TrainingProgress(tmp_path, None, tensorboard=True)

@@ -7,7 +7,7 @@ import pytest
 
 from runtime.builder.data.dataset import SegmentationDataset
 from runtime.builder.data.layouts import open_dataset
-from runtime.builder.training.resized_dataset import FittedPictures, fitted_picture
+from runtime.builder.training.resized_dataset import FittedSamples, fitted_sample
 from runtime.errors import InvalidInput
 from runtime.inference.preprocess.reference import fitted
 from runtime.repository.manifest import InputSpec
@@ -34,10 +34,10 @@ def dataset(tmp_path: Path) -> SegmentationDataset:
     return open_dataset(write_dataset(tmp_path, train=3, val=0))
 
 
-def test_a_picture_of_the_models_size_is_left_alone() -> None:
+def test_a_sample_of_the_models_size_is_left_alone() -> None:
     image, labels = scene(0)
 
-    same_image, same_labels = fitted_picture(image, labels, spec(64, 64), IGNORE_ID)
+    same_image, same_labels = fitted_sample(image, labels, spec(64, 64), IGNORE_ID)
 
     assert same_image is image
     assert same_labels is labels
@@ -48,7 +48,7 @@ def test_the_network_learns_from_the_pixels_that_it_is_served(geometry: str) -> 
     image, labels = scene(0, 48, 80)
     wanted = spec(64, 96, geometry)
 
-    fitted_image, _ = fitted_picture(image, labels, wanted, IGNORE_ID)
+    fitted_image, _ = fitted_sample(image, labels, wanted, IGNORE_ID)
 
     served = fitted(image[..., ::-1], wanted)[..., ::-1]
     assert np.abs(fitted_image - served).max() <= 1
@@ -57,7 +57,7 @@ def test_the_network_learns_from_the_pixels_that_it_is_served(geometry: str) -> 
 def test_padding_has_the_models_colour_and_no_label() -> None:
     image, labels = scene(0, 32, 64)
 
-    fitted_image, truth = fitted_picture(image, labels, spec(64, 64), IGNORE_ID)
+    fitted_image, truth = fitted_sample(image, labels, spec(64, 64), IGNORE_ID)
 
     assert (truth[:16] == IGNORE_ID).all()
     assert (truth[48:] == IGNORE_ID).all()
@@ -68,19 +68,19 @@ def test_padding_has_the_models_colour_and_no_label() -> None:
 def test_labels_are_resized_without_making_up_classes() -> None:
     image, labels = scene(0, 50, 70)
 
-    _, truth = fitted_picture(image, labels, spec(128, 128, "stretch"), IGNORE_ID)
+    _, truth = fitted_sample(image, labels, spec(128, 128, "stretch"), IGNORE_ID)
 
     assert set(np.unique(truth)) == set(np.unique(labels))
 
 
-def test_decoded_pictures_stay_in_memory_up_to_the_budget(dataset: SegmentationDataset) -> None:
-    one_picture = 64 * 64 * 4
-    pictures = FittedPictures(dataset, spec(64, 64), budget_bytes=2 * one_picture)
-    pictures.fill()
+def test_decoded_samples_stay_in_memory_up_to_the_budget(dataset: SegmentationDataset) -> None:
+    one_sample = 64 * 64 * 4
+    samples = FittedSamples(dataset, spec(64, 64), budget_bytes=2 * one_sample)
+    samples.fill()
 
-    for picture in dataset.pictures:
-        picture.image.unlink()
+    for sample in dataset.samples:
+        sample.image.unlink()
 
-    np.testing.assert_array_equal(pictures[1][0], scene(2)[0])
+    np.testing.assert_array_equal(samples[1][0], scene(2)[0])
     with pytest.raises(InvalidInput, match=r"odd_001\.png does not exist"):
-        pictures[2]
+        samples[2]

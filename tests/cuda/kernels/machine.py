@@ -22,8 +22,8 @@ from runtime.inference.postprocess.cuda import (
 )
 from runtime.inference.preprocess.cuda import (
     DeviceFrame,
+    DeviceImage,
     DeviceInput,
-    DevicePicture,
     preprocess_launch,
 )
 from runtime.repository.manifest import InputSpec
@@ -66,7 +66,7 @@ def unpitched(memory: Memory, width: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Logits:
-    """Logits of a picture and how an engine holds them.
+    """Logits of an image and how an engine holds them.
 
     Attributes:
         values: (classes, grid height, grid width) float16 or float32.
@@ -107,7 +107,7 @@ class Labelled:
 class Drawing:
     """An overlay to draw: (height, width, 3) uint8 BGR under a palette."""
 
-    picture: np.ndarray
+    image: np.ndarray
     classes: Classes
     opacity: float
     in_place: bool = False
@@ -130,11 +130,11 @@ def labelled(
     overlay: Optional[DeviceOverlay] = None
     target: Optional[Memory] = None
     if drawing is not None:
-        picture = machine.holding(pitched(drawing.picture, 7))
-        target = picture if drawing.in_place else machine.holding(pitched(drawing.picture * 0, 7))
+        image = machine.holding(pitched(drawing.image, 7))
+        target = image if drawing.in_place else machine.holding(pitched(drawing.image * 0, 7))
         pitch = 3 * shown.width + 7
         overlay = DeviceOverlay(
-            picture.address, pitch, target.address, pitch, drawing.classes, drawing.opacity
+            image.address, pitch, target.address, pitch, drawing.classes, drawing.opacity
         )
     to = DeviceLabels(labels.address, shown.width + 5)
     machine.run(labels_launch(described, size, shown, to, tally.address, overlay))
@@ -161,10 +161,10 @@ def resized(machine: Machine, labels: np.ndarray, size: Size) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What preprocessing leaves: (3, height, width) of the element, and the shown picture."""
+    """What preprocessing leaves: (3, height, width) of the element, and the shown image."""
 
     planar: np.ndarray
-    picture: np.ndarray
+    image: np.ndarray
 
 
 def prepared(
@@ -175,14 +175,14 @@ def prepared(
     stale = np.full((3, spec.height, spec.width), UNTOUCHED, element)
     planar = machine.holding(stale)
     row = 3 * placement.width
-    picture = machine.holding(np.full((placement.height, row + 11), UNTOUCHED, np.uint8))
+    image = machine.holding(np.full((placement.height, row + 11), UNTOUCHED, np.uint8))
     machine.run(
         preprocess_launch(
             frame,
             DeviceInput(planar.address, element, scale),
             spec,
-            DevicePicture(picture.address, row + 11),
+            DeviceImage(image.address, row + 11),
         )
     )
-    shown = unpitched(picture, row).reshape(placement.height, placement.width, 3)
+    shown = unpitched(image, row).reshape(placement.height, placement.width, 3)
     return Prepared(planar.read(), shown)

@@ -180,14 +180,14 @@ def test_the_overlay_is_the_one_that_the_processor_draws(
     from runtime.image.codec import blend
 
     shown = Placement(8, 3, 56, 90)
-    picture = np.random.default_rng(3).integers(0, 256, (56, 90, 3), dtype=np.uint8)
+    image = np.random.default_rng(3).integers(0, 256, (56, 90, 3), dtype=np.uint8)
     classes = palette(7)
-    drawing = Drawing(picture, classes, opacity, in_place)
+    drawing = Drawing(image, classes, opacity, in_place)
     found = labelled(machine, Logits(noise((9, 12), 7)), (72, 96), shown, drawing)
     colours = classes.colours()[:, ::-1][found.labels].astype(np.float32)
-    mixed = colours * np.float32(opacity) + picture * np.float32(1 - opacity)
+    mixed = colours * np.float32(opacity) + image * np.float32(1 - opacity)
     np.testing.assert_array_equal(found.overlay, np.rint(mixed).astype(np.uint8))
-    drawn = blend(picture, LabelMap(found.labels, classes), opacity)
+    drawn = blend(image, LabelMap(found.labels, classes), opacity)
     assert found.overlay is not None
     # OpenCV may fuse the sum with a product, and then a tie rounds the other way.
     assert np.abs(found.overlay.astype(int) - drawn).max() <= 1

@@ -48,12 +48,12 @@ def packed_on(machine: Machine, bgr: np.ndarray, layout: PixelFormat) -> Tuple[M
 
 
 def assert_exact(found: Prepared, image: np.ndarray, spec: InputSpec, size: Size) -> None:
-    """That input and picture are what the float32 image rounds to."""
+    """That input and image are what the float32 image rounds to."""
     expected = normalised(image, spec)[0].astype(found.planar.dtype)
     np.testing.assert_array_equal(found.planar, expected)
     placement = place(*size, spec)
     shown = np.rint(image[placement.rows, placement.columns]).astype(np.uint8)
-    np.testing.assert_array_equal(found.picture, shown)
+    np.testing.assert_array_equal(found.image, shown)
 
 
 @pytest.mark.parametrize("element", ["float32", "float16"])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from runtime.inference.backends.tensorrt.engine import TensorRtEngine
-from runtime.inference.engine import Wanted
+from runtime.inference.engine import SegmentOptions
 from tests.cuda.kernels.conftest import host
 from tests.cuda.kernels.host import HostMachine
 from tests.cuda.stub_driver.gpu import StubGpu
@@ -46,7 +46,7 @@ def test_three_thousand_frames_take_no_more_than_three_hundred(gpu: Any, plan: P
         def label(lane: int, count: int) -> None:
             for number in range(count):
                 nth = (number + lane) % len(frames)
-                found = engine.lanes[lane].label(frames[nth], Wanted("frame")).labels
+                found = engine.lanes[lane].label(frames[nth], SegmentOptions("frame")).labels
                 np.testing.assert_array_equal(found, masks[nth])
 
         def on_all_lanes(count: int) -> Dict[str, int]:

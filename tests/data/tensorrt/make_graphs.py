@@ -24,7 +24,7 @@ from torch import nn
 from runtime.builder.export.export import onnx_from_model
 from runtime.builder.export.fp16 import half_from_float
 from runtime.builder.export.lint import require_importable
-from runtime.builder.export.onnx_graph import Wiring
+from runtime.builder.export.onnx_graph import OnnxGraph
 from runtime.builder.quantization.qdq_placement import (
     EVERYTHING,
     QuantizationOptions,
@@ -104,7 +104,7 @@ def graph_of(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
         return model
     if precision == "fp16":
         return half_from_float(model)
-    tensors = placement_for(Wiring(model), EVERYTHING).tensors
+    tensors = placement_for(OnnxGraph(model), EVERYTHING).tensors
     quantized = int8_from_float(model, dict.fromkeys(tensors, 4.0), QuantizationOptions())
     require_importable(quantized)
     return half_from_float(quantized)

@@ -58,9 +58,9 @@ def test_torch_leaves_no_hook_behind() -> None:
 
 def test_the_encoder_alone_computes_what_it_does_in_the_network() -> None:
     network = randomised(narrow(levels=1))
-    picture = torch.rand(1, 3, *SIZE)
+    image = torch.rand(1, 3, *SIZE)
     with torch.no_grad():
-        assert torch.equal(EncoderAlone(network)(picture), network.backbone.taps(picture, 0)[-1])
+        assert torch.equal(EncoderAlone(network)(image), network.backbone.taps(image, 0)[-1])
     times = TorchTiming(EncoderAlone(network), SIZE).layers()
     places = {places_in("resnet18")(name) for name in times}
     assert Place("block 4", 0) in places

@@ -25,7 +25,7 @@ def test_every_layer_that_ran_has_a_place(precision: str) -> None:
     assert timing.forward() > 0
     times = timing.layers()
     place_of = places_in("resnet18")
-    # What has none prepares the picture for all levels.
+    # What has none prepares the image for all levels.
     assert all(name.startswith("image") for name in times if place_of(name) is None)
     places = {place_of(name) for name in times}
     parts = ("stem", "block 1", "block 2", "block 3", "block 4", "skips")

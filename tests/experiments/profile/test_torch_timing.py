@@ -33,7 +33,7 @@ def test_the_nth_call_of_a_module_is_level_n(
 ) -> None:
     network = randomised(narrow(encoder))
 
-    def spend(_: object, pictures: object, output: torch.Tensor) -> None:
+    def spend(_: object, images: object, output: torch.Tensor) -> None:
         clock["seconds"] += output.shape[-1]
 
     network.backbone.get_submodule(layer).register_forward_hook(spend)
@@ -45,7 +45,7 @@ def test_the_nth_call_of_a_module_is_level_n(
 
 
 @pytest.mark.parametrize("encoder", ["resnet18", "mobilenet_v2"])
-def test_shrinking_the_picture_has_a_part_of_its_own(
+def test_shrinking_the_image_has_a_part_of_its_own(
     encoder: str, clock: Dict[str, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shrink = resample.shrink

@@ -16,8 +16,8 @@ CLASSES = (
 )
 LEVELS = np.array([0.9, 0.8, 0.25, 0.92, 0.77, 0.72, 0.35, 0.3, 0.8, 0.45, 0.4])
 JUDGED = {
-    "val": "101 pictures that no training saw, but settings were chosen on them",
-    "held-out drive": "124 pictures of a drive kept out of training and of every choice",
+    "val": "101 images that no training saw, but settings were chosen on them",
+    "held-out drive": "124 images of a drive kept out of training and of every choice",
 }
 WHOLE = (None, None)
 LOSSES: Dict[Tuple[Optional[str], Optional[str]], float] = {

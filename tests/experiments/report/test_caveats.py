@@ -33,11 +33,11 @@ def test_each_judged_set_comes_with_its_sentence() -> None:
         assert f"{name}: {sentence}." in notes()
 
 
-def test_accuracies_of_different_pictures_must_not_be_compared() -> None:
+def test_accuracies_of_different_images_must_not_be_compared() -> None:
     fewer = report([0.5]).model_copy(update={"images": 9})
     models = (row(), row("blocks-1-2", "ft", accuracy={"fp32": {"val": fewer}}))
 
-    assert "same number of pictures of val: 9, 101" in notes(models=models)
+    assert "same number of images of val: 9, 101" in notes(models=models)
     assert "same number" not in notes()
 
 

@@ -16,7 +16,7 @@ LINK = re.compile(r"\]\(([^)]+)\)")
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_a_report_is_a_page_with_its_tables_and_pictures(tmp_path: Path) -> None:
+def test_a_report_is_a_page_with_its_tables_and_figures(tmp_path: Path) -> None:
     results = write_results(tmp_path, study_results(models=(row(), row("blocks-1-2", "ft"))))
 
     page = run_report(results, tmp_path / "report")

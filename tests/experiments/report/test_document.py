@@ -10,8 +10,8 @@ from tests.experiments.report.made_up_study import study_results
 
 def page(**changes: Any) -> str:
     study = Study(study_results(**changes))
-    pictures = {"Arms of each pruning": "pictures/arms.png", "Classes on val": "pictures/c.png"}
-    return document_of(study, all_tables(study), pictures)
+    figures = {"Arms of each pruning": "pictures/arms.png", "Classes on val": "pictures/c.png"}
+    return document_of(study, all_tables(study), figures)
 
 
 def test_findings_come_before_numbers() -> None:
@@ -22,17 +22,17 @@ def test_findings_come_before_numbers() -> None:
         "No flags",
         "To bear in mind",
         "The models",
-        "Costs of one picture",
+        "Costs of one image",
         "Accuracy on val",
         "Accuracy on held-out drive",
-        "Speed of the network alone, one picture at a time",
+        "Speed of the network alone, one image at a time",
         "Gains and losses of the classes",
         "Beside the paper",
         "Where the numbers come from",
     ]
 
 
-def test_every_table_and_picture_is_on_the_page() -> None:
+def test_every_table_and_figure_is_on_the_page() -> None:
     study = Study(study_results())
 
     assert all(table.markdown().strip() in page() for table in all_tables(study))
@@ -41,7 +41,7 @@ def test_every_table_and_picture_is_on_the_page() -> None:
 
 
 def test_the_page_says_how_much_of_the_study_it_is() -> None:
-    assert "9 of 9 rows, 9 models of one seed each, pictures of 384 x 480 pixels" in page()
+    assert "9 of 9 rows, 9 models of one seed each, figures of 384 x 480 pixels" in page()
     assert "18 of 20 rows, 9 models of up to 2 seeds each" in page(seeds=(1, 2), expected=20)
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from runtime.builder.figure import COLOURS
 from runtime.experiments.report.class_plot import MOST_CLASSES, class_changes, write_class_plot
-from runtime.experiments.report.figures import pictures_of
+from runtime.experiments.report.figures import figures_of
 from runtime.experiments.report.pareto_plots import write_macs_plot, write_time_plot
 from runtime.experiments.report.plot_style import WHOLE_COLOURS, colours_of, face_of, marker_of
 from runtime.experiments.report.variants import Study
@@ -29,17 +29,17 @@ def painted(path: Path, colour: str) -> int:
     return int((pixels(path) == rgb).all(axis=-1).sum())
 
 
-def test_every_picture_is_of_a_size_for_a_page_and_shows_every_family(tmp_path: Path) -> None:
+def test_every_figure_is_of_a_size_for_a_page_and_shows_every_family(tmp_path: Path) -> None:
     study = Study(study_results(seeds=(1, 2)))
-    for picture in pictures_of(study):
-        path = tmp_path / f"{picture.name}.png"
+    for figure in figures_of(study):
+        path = tmp_path / f"{figure.name}.png"
 
-        assert picture.draw(path)
+        assert figure.draw(path)
 
         height, width, _ = pixels(path).shape
         assert 300 < height < 1000
         assert 600 < width < 1300
-        if picture.name.startswith(("pareto", "arms")):
+        if figure.name.startswith(("pareto", "arms")):
             assert all(painted(path, colour) > 20 for colour in colours_of(study).values())
 
 
@@ -72,9 +72,9 @@ def without_numbers() -> Iterator[Tuple[str, Study]]:
 
 @pytest.mark.parametrize(("name", "study"), list(without_numbers()))
 def test_what_cannot_be_compared_is_not_drawn(tmp_path: Path, name: str, study: Study) -> None:
-    (picture,) = (each for each in pictures_of(study) if each.name == name)
+    (figure,) = (each for each in figures_of(study) if each.name == name)
 
-    assert not picture.draw(tmp_path / "empty.png")
+    assert not figure.draw(tmp_path / "empty.png")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -105,8 +105,8 @@ def test_gains_are_blue_and_losses_are_red(tmp_path: Path) -> None:
     write_class_plot(of_classes([0.47, 0.47]), "fp32", "val", tmp_path / "loss.png")
 
     def balance(name: str) -> int:
-        picture = pixels(tmp_path / name)
-        return int(np.sign(picture[..., 2] - picture[..., 0]).sum())
+        figure = pixels(tmp_path / name)
+        return int(np.sign(figure[..., 2] - figure[..., 0]).sum())
 
     assert balance("gain.png") > 10_000
     assert balance("loss.png") < -10_000

@@ -24,7 +24,7 @@ def test_it_reads_what_is_written(tmp_path: Path) -> None:
         ("rewind = 2", "rewinds = 2", "rewinds"),
         ('blocks = ["1"', 'blocks = ["7"', "no block '7'"),
         ("ratio = 0.5", "ratio = 1.5", "share to remove is 1.5"),
-        ("ratio = 0.5", 'importance = "context"', "no pictures for the importance 'context'"),
+        ("ratio = 0.5", 'importance = "context"', "no images for the importance 'context'"),
         ("ratio = 0.5", 'allocation = "latency"\nbudget_ms = 5.0', "no latency table"),
         ("ratio = 0.5", "ratios.stem = -0.5", "ratio of stem is -0.5"),
         ('arms = ["lth"]', 'arms = ["magic"]', r"arms\.0"),
@@ -52,7 +52,7 @@ def test_nonsense_is_refused_in_a_sentence(tmp_path: Path, old: str, new: str, s
     assert str(recipe) in refused.value.problem
 
 
-def test_int8_and_untrained_networks_need_pictures(tmp_path: Path) -> None:
+def test_int8_and_untrained_networks_need_images(tmp_path: Path) -> None:
     recipe = write_study(tmp_path, ("none",))
     table = '[calibration]\nsplit = "train"\nwithout = "even_*"\n'
     changed(recipe, table, "")

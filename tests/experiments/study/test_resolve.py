@@ -69,7 +69,7 @@ def test_a_checkpoint_without_a_card(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('without = "even_*"', 'pictures = "night_*"', "no picture of 'scenes' is called"),
+        ('without = "even_*"', 'pictures = "night_*"', "no image of 'scenes' is called"),
         ('without = "even_*"', 'without = "*"', "holds out 8 of the 8"),
         ('split = "val"', 'split = "dusk"', "no split 'dusk'"),
         ('blocks = ["1", "2", "3", "4"]', "ratios.moon = 0.5", "no group 'moon'"),
@@ -95,10 +95,10 @@ def test_what_the_recipe_decides_has_a_hash_that_places_do_not_change(tmp_path: 
     assert prepared(one).sha256 != prepared(other).sha256
 
 
-def test_pictures_are_known_by_their_content(tmp_path: Path) -> None:
+def test_images_are_known_by_their_content(tmp_path: Path) -> None:
     study = prepared(write_study(tmp_path))
-    pictures = study.recipe.judged[0].of
-    before = content_sha256(pictures(open_dataset(study.data)))
+    images = study.recipe.judged[0].of
+    before = content_sha256(images(open_dataset(study.data)))
     label = next((study.data / "val" / "labels").iterdir())
     label.write_bytes(label.read_bytes() + b"\0")
-    assert content_sha256(pictures(open_dataset(study.data))) != before
+    assert content_sha256(images(open_dataset(study.data))) != before

@@ -6,7 +6,7 @@ import pytest
 from runtime.errors import EngineFailed
 from runtime.inference.backends.fake import FakeEngine
 from runtime.inference.engine import Engine
-from tests.contracts.engine import EngineContract, computed, picture, striped_manifest
+from tests.contracts.engine import EngineContract, computed, image, striped_manifest
 
 
 class TestFakeEngine(EngineContract):
@@ -23,7 +23,7 @@ class TestFakeEngine(EngineContract):
         return np.stack(distances, axis=-1) / -(255**2)
 
 
-def test_a_picture_in_the_palette_s_colours_becomes_its_classes() -> None:
+def test_a_image_in_the_palette_s_colours_becomes_its_classes() -> None:
     manifest = striped_manifest()
     truth = np.arange(32).reshape(4, 8) % 3
     painted = np.array(manifest.classes.palette, np.uint8)[truth][..., ::-1]
@@ -44,7 +44,7 @@ def test_it_fails_when_told_and_goes_on_failing() -> None:
 def test_a_failed_run_leaves_the_logits_alone() -> None:
     with FakeEngine(striped_manifest(), fail_after=1) as engine:
         slot = engine.slots[0]
-        before = computed(slot, picture(1))
+        before = computed(slot, image(1))
         with pytest.raises(EngineFailed):
-            computed(slot, picture(2))
+            computed(slot, image(2))
         assert (slot.output == before).all()

@@ -16,7 +16,7 @@ from runtime.inference.backends.openvino import OpenVinoEngine
 from runtime.inference.engine import Engine, Mode
 from runtime.inference.preprocess.reference import network_input
 from runtime.repository.manifest import EngineManifest, Precision
-from tests.contracts.engine import EngineContract, computed, picture, striped_manifest
+from tests.contracts.engine import EngineContract, computed, image, striped_manifest
 from tests.engines import fake_build
 from tests.inference.backends.networks import logits_in_numpy, write_onnx
 
@@ -56,25 +56,25 @@ def test_the_manifest_s_colour_order_is_followed(network: Path, order: str) -> N
     spec = manifest.input.model_copy(update={"colour_order": order})
     manifest = manifest.model_copy(update={"input": spec})
     with openvino_engine(network, manifest) as engine:
-        logits = computed(engine.slots[0], picture(3))
-    expected = logits_in_numpy(network_input(picture(3), spec))
+        logits = computed(engine.slots[0], image(3))
+    expected = logits_in_numpy(network_input(image(3), spec))
     np.testing.assert_allclose(logits, expected, atol=1e-5)
 
 
 def test_half_precision_is_close(network: Path) -> None:
     with openvino_engine(network, striped_manifest(), "fp16") as engine:
-        logits = computed(engine.slots[0], picture(3))
-    expected = logits_in_numpy(network_input(picture(3), striped_manifest().input))
+        logits = computed(engine.slots[0], image(3))
+    expected = logits_in_numpy(network_input(image(3), striped_manifest().input))
     np.testing.assert_allclose(logits, expected, atol=0.02 * np.abs(expected).max())
 
 
 def test_latency_mode_has_one_slot_and_throughput_mode_one_per_core(network: Path) -> None:
     with openvino_engine(network, striped_manifest(), mode="latency") as engine:
         assert len(engine.slots) == 1
-        quick = computed(engine.slots[0], picture(4))
+        quick = computed(engine.slots[0], image(4))
     with openvino_engine(network, striped_manifest(), mode="throughput") as engine:
         assert len(engine.slots) == CORES
-        np.testing.assert_allclose(computed(engine.slots[0], picture(4)), quick, atol=1e-5)
+        np.testing.assert_allclose(computed(engine.slots[0], image(4)), quick, atol=1e-5)
 
 
 def test_a_network_of_another_size_than_the_manifest_s_is_refused(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from runtime.image.resample import taps
-from runtime.inference.postprocess.cells import CellPicture, cell_axis
+from runtime.inference.postprocess.cells import CellImage, cell_axis
 
 AXES = [(45, 360), (5, 15), (1, 8), (3, 3), (23, 180), (68, 540), (30, 31), (7, 100)]
 
@@ -38,20 +38,20 @@ def test_whole_factors_leave_no_gaps(samples: int, pixels: int) -> None:
 @pytest.mark.parametrize("size", [(16, 12), (9, 6), (11, 10)])
 def test_cells_are_filled_and_put_where_their_pixels_are(size: Tuple[int, int]) -> None:
     rows, columns = cell_axis(2, size[0]), cell_axis(3, size[1])
-    picture = CellPicture(rows, columns)
+    image = CellImage(rows, columns)
     ids = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    picture.fill(ids)
+    image.fill(ids)
     expected = ids[(taps(2, size[0]).before + 1)[:, None], taps(3, size[1]).before + 1]
-    assert (picture.labels() == expected).all()
+    assert (image.labels() == expected).all()
 
     chosen = np.full((rows.room, columns.room, 2), (70, 80), np.uint8)
-    picture.put(np.array([1, 2]), np.array([2, 0]), chosen)
+    image.put(np.array([1, 2]), np.array([2, 0]), chosen)
     changed = np.where(expected == ids[1, 2], 70, np.where(expected == ids[2, 0], 80, expected))
-    assert (picture.labels() == changed).all()
+    assert (image.labels() == changed).all()
 
 
 def test_corners_index_the_samples_in_reading_order() -> None:
-    picture = CellPicture(cell_axis(2, 16), cell_axis(3, 24))
+    image = CellImage(cell_axis(2, 16), cell_axis(3, 24))
     down, across = np.array([0, 1, 2]), np.array([0, 1, 3])
-    corners = [corner.tolist() for corner in picture.corners(down, across)]
+    corners = [corner.tolist() for corner in image.corners(down, across)]
     assert corners == [[0, 0, 5], [0, 1, 5], [0, 3, 5], [0, 4, 5]]

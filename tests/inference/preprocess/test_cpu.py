@@ -43,9 +43,9 @@ def test_a_frame_of_the_model_s_size_is_taken_as_it_is() -> None:
     assert (resized(noise, SPEC) == noise).all()
 
 
-def test_a_view_into_a_larger_picture_is_read_through_its_strides() -> None:
-    picture = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
-    view = picture[10:190:2, 20:180, ::-1]
+def test_a_view_into_a_larger_image_is_read_through_its_strides() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    view = image[10:190:2, 20:180, ::-1]
     assert (resized(view, SPEC) == resized(view.copy(), SPEC)).all()
 
 

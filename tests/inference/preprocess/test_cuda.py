@@ -11,8 +11,8 @@ from runtime.image.frame import Frame
 from runtime.image.yuv import YuvCoding
 from runtime.inference.preprocess.cuda import (
     DeviceFrame,
+    DeviceImage,
     DeviceInput,
-    DevicePicture,
     device_frame,
     preprocess_launch,
 )
@@ -48,9 +48,9 @@ def test_there_is_a_thread_for_every_pixel_of_the_input() -> None:
 
 
 def test_the_parameters_say_where_the_frame_lies_and_what_the_network_wants() -> None:
-    launch = preprocess_launch(FRAME, TARGET, SPEC, DevicePicture(0x3000, 512))
+    launch = preprocess_launch(FRAME, TARGET, SPEC, DeviceImage(0x3000, 512))
     said = PreprocessParameters.from_buffer_copy(launch.parameters)
-    assert (said.pixels, said.input, said.picture, said.picture_pitch) == (
+    assert (said.pixels, said.input, said.image, said.image_pitch) == (
         *(0x1000, 0x2000, 0x3000),
         512,
     )
@@ -80,9 +80,9 @@ def test_what_a_kernel_could_not_read_is_refused(wrong: Dict[str, Any], problem:
         DeviceFrame(**{**fields, **wrong})
 
 
-def test_a_picture_whose_rows_overlap_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="the shown picture has a pitch of 299"):
-        preprocess_launch(FRAME, TARGET, SPEC, DevicePicture(0x3000, 299))
+def test_a_image_whose_rows_overlap_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="the shown image has a pitch of 299"):
+        preprocess_launch(FRAME, TARGET, SPEC, DeviceImage(0x3000, 299))
 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, float("nan")])

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from runtime.device.jetson import Jetson
 from runtime.device.machine import Machine
 from runtime.errors import EngineFailed
-from runtime.inference.canary import KnownPicture
+from runtime.inference.canary import Canary
 from runtime.inference.segmenter import Segmenter
 from runtime.serving.api.app import create_app
 from runtime.serving.api.services import LiveStream, Services
@@ -38,7 +38,7 @@ class Parts:
         before_run: called by every slot before it computes.
         inside: segmenters in place of those around such slots.
         streams: by id.
-        picture: the known one.
+        image: the known one.
         settings: of the daemon, as flags.
         machine: what it runs on.
         jetson: its sensors.
@@ -48,7 +48,7 @@ class Parts:
     before_run: Callable[[], None] = lambda: None
     inside: Sequence[Segmenter] = ()
     streams: Mapping[str, LiveStream] = field(default_factory=dict)
-    picture: Optional[KnownPicture] = None
+    image: Optional[Canary] = None
     settings: Dict[str, Any] = field(default_factory=dict)
     machine: Machine = field(default_factory=Machine)
     jetson: Optional[Jetson] = None
@@ -85,7 +85,7 @@ def served(parts: Optional[Parts] = None) -> Iterator[Served]:
     with HttpServer("127.0.0.1", 0) as server, Worker(
         inside, settings.queue_capacity, metrics, failures.append
     ) as worker:
-        health = Health(worker, parts.picture, settings.canary_seconds, metrics)
+        health = Health(worker, parts.image, settings.canary_seconds, metrics)
         services = Services(
             settings=settings,
             manifest=small_manifest(),
@@ -106,14 +106,14 @@ def served(parts: Optional[Parts] = None) -> Iterator[Served]:
 
 
 def half_bright() -> np.ndarray:
-    """A picture that is dark on the left and bright on the right."""
-    picture = np.zeros((FRAME_HEIGHT, FRAME_WIDTH, 3), np.uint8)
-    picture[:, FRAME_WIDTH // 2 :] = 255
-    return picture
+    """An image that is dark on the left and bright on the right."""
+    image = np.zeros((FRAME_HEIGHT, FRAME_WIDTH, 3), np.uint8)
+    image[:, FRAME_WIDTH // 2 :] = 255
+    return image
 
 
-def encoded(picture: np.ndarray, kind: str = ".png") -> bytes:
-    done, data = cv2.imencode(kind, picture)
+def encoded(image: np.ndarray, kind: str = ".png") -> bytes:
+    done, data = cv2.imencode(kind, image)
     assert done
     return data.tobytes()
 

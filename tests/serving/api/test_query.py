@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.inference.engine import Wanted
+from runtime.inference.engine import SegmentOptions
 from tests.inference.drawing_pipeline import drawing_lane, drawing_segmenter, drawn_by_the_lane
 from tests.serving.api.serving import Parts, image, served
 
@@ -10,19 +10,19 @@ from tests.serving.api.serving import Parts, image, served
 @pytest.mark.parametrize(
     ("query", "accept", "wanted"),
     [
-        ("", "*/*", Wanted("frame")),
-        ("", "image/jpeg", Wanted("frame")),
-        ("size=model", "*/*", Wanted("model")),
+        ("", "*/*", SegmentOptions("frame")),
+        ("", "image/jpeg", SegmentOptions("frame")),
+        ("size=model", "*/*", SegmentOptions("model")),
         (
             "size=model&format=overlay&opacity=0.3",
             "*/*",
-            Wanted("model", picture=True, overlay=0.3),
+            SegmentOptions("model", image=True, overlay=0.3),
         ),
-        ("size=model", "image/jpeg", Wanted("model", picture=True, overlay=0.5)),
+        ("size=model", "image/jpeg", SegmentOptions("model", image=True, overlay=0.5)),
     ],
 )
 def test_a_device_draws_only_overlays_of_the_model_s_size(
-    query: str, accept: str, wanted: Wanted
+    query: str, accept: str, wanted: SegmentOptions
 ) -> None:
     lane = drawing_lane()
     with served(Parts(inside=[drawing_segmenter(lane)])) as running:

@@ -75,7 +75,7 @@ def test_the_answer_has_the_form_that_was_asked_for(
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, media_type)
 
 
-def test_a_mask_is_a_picture_whose_colours_are_the_palette(idle: Served) -> None:
+def test_a_mask_is_a_image_whose_colours_are_the_palette(idle: Served) -> None:
     answer = idle.client.post("/segment", content=image())
     shown = cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR)
     assert shown is not None

@@ -23,7 +23,7 @@ def live() -> Iterator[Tuple[Served, HandMadeStream]]:
 
 class Part(NamedTuple):
     headers: Dict[str, str]
-    picture: bytes
+    image: bytes
 
 
 class Watching:
@@ -45,8 +45,8 @@ class Watching:
         while len(self._seen) < int(headers["Content-Length"]):
             self._seen += next(self._bytes)
         # The boundary that follows must be there without waiting for the next frame.
-        picture = self.until(b"\r\n--frame\r\n")
-        return Part(headers, picture)
+        image = self.until(b"\r\n--frame\r\n")
+        return Part(headers, image)
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def test_every_stream_tells_how_it_is(live: Tuple[Served, HandMadeStream]) -> No
         assert status["classes"] == [{"id": 0, "share": 0.5}, {"id": 1, "share": 0.5}]
 
 
-def test_pictures_come_as_they_are_published(live: Tuple[Served, HandMadeStream]) -> None:
+def test_images_come_as_they_are_published(live: Tuple[Served, HandMadeStream]) -> None:
     running, stream = live
     stream.publish()
     with watching(running, "/streams/gate/mjpeg") as view:
@@ -79,7 +79,7 @@ def test_pictures_come_as_they_are_published(live: Tuple[Served, HandMadeStream]
             part = view.part()
             assert part.headers["X-Frame-Number"] == str(number)
             assert float(part.headers["X-Frame-Timestamp"]) == 1000.0 + number
-            shown = cv2.imdecode(np.frombuffer(part.picture, np.uint8), cv2.IMREAD_COLOR)
+            shown = cv2.imdecode(np.frombuffer(part.image, np.uint8), cv2.IMREAD_COLOR)
             assert shown is not None
             assert shown.shape == (32, 64, 3)
 
@@ -87,12 +87,12 @@ def test_pictures_come_as_they_are_published(live: Tuple[Served, HandMadeStream]
 def test_each_viewer_has_the_opacity_it_asked_for(live: Tuple[Served, HandMadeStream]) -> None:
     running, stream = live
     result = stream.publish()
-    pictures = {}
+    images = {}
     for opacity in (0.0, 1.0):
         with watching(running, f"/streams/gate/mjpeg?opacity={opacity}") as view:
-            pictures[opacity] = view.part().picture
-    assert pictures == {opacity: result.overlays.jpeg(opacity) for opacity in pictures}
-    assert pictures[0.0] != pictures[1.0]
+            images[opacity] = view.part().image
+    assert images == {opacity: result.overlays.jpeg(opacity) for opacity in images}
+    assert images[0.0] != images[1.0]
 
 
 def test_viewers_are_let_go_when_the_stream_ends(live: Tuple[Served, HandMadeStream]) -> None:

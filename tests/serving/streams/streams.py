@@ -19,14 +19,14 @@ from runtime.serving.worker import Work, Worker
 from tests.engines import segmenters
 from tests.waiting import wait_until
 
-PICTURES = 24
+IMAGES = 24
 
 
-def write_pictures(folder: Path) -> Path:
-    """Fills a folder with pictures that are dark and bright in turn."""
-    for number in range(PICTURES):
-        picture = np.full((32, 64, 3), 255 * (number % 2), np.uint8)
-        cv2.imwrite(str(folder / f"{number}.png"), picture)
+def write_images(folder: Path) -> Path:
+    """Fills a folder with images that are dark and bright in turn."""
+    for number in range(IMAGES):
+        image = np.full((32, 64, 3), 255 * (number % 2), np.uint8)
+        cv2.imwrite(str(folder / f"{number}.png"), image)
     return folder
 
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from runtime.serving.streams.latest_value import Mailbox
+from runtime.serving.streams.latest_value import LatestValue
 
 
 def test_the_newest_value_wins_and_the_lost_ones_are_counted() -> None:
-    box: Mailbox[int] = Mailbox()
+    box: LatestValue[int] = LatestValue()
     assert [box.put(value) for value in (1, 2, 3)] == [False, True, True]
     assert box.take() == 3
     assert box.take() is None
@@ -15,7 +15,7 @@ def test_the_newest_value_wins_and_the_lost_ones_are_counted() -> None:
 
 
 def test_a_taken_value_was_not_dropped() -> None:
-    box: Mailbox[int] = Mailbox()
+    box: LatestValue[int] = LatestValue()
     for value in range(5):
         box.put(value)
         assert box.take() == value
@@ -23,7 +23,7 @@ def test_a_taken_value_was_not_dropped() -> None:
 
 
 def test_a_taker_waits_for_the_next_value() -> None:
-    box: Mailbox[str] = Mailbox()
+    box: LatestValue[str] = LatestValue()
     with ThreadPoolExecutor(1) as threads:
         taken = threads.submit(box.take, None)
         box.put("frame")
@@ -31,11 +31,11 @@ def test_a_taker_waits_for_the_next_value() -> None:
 
 
 def test_nothing_in_time_is_nothing() -> None:
-    assert Mailbox[int]().take(timeout=0.001) is None
+    assert LatestValue[int]().take(timeout=0.001) is None
 
 
 def test_closing_wakes_every_waiter() -> None:
-    box: Mailbox[int] = Mailbox()
+    box: LatestValue[int] = LatestValue()
     ready = threading.Barrier(4)
 
     def wait() -> object:
@@ -50,7 +50,7 @@ def test_closing_wakes_every_waiter() -> None:
 
 
 def test_a_closed_box_is_empty_and_stays_so() -> None:
-    box: Mailbox[int] = Mailbox()
+    box: LatestValue[int] = LatestValue()
     box.put(1)
     box.close()
     assert box.closed
@@ -60,7 +60,7 @@ def test_a_closed_box_is_empty_and_stays_so() -> None:
 
 
 def test_every_value_is_taken_or_counted_when_many_put_and_take() -> None:
-    box: Mailbox[int] = Mailbox()
+    box: LatestValue[int] = LatestValue()
     values = range(2000)
 
     def take_all() -> int:

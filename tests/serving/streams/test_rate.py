@@ -4,7 +4,7 @@ from typing import List
 
 import pytest
 
-from runtime.serving.streams.rate import Backoff, Limit, Pace
+from runtime.serving.streams.rate import Backoff, FrameRate, Limit
 
 
 def pauses(backoff: Backoff, count: int) -> List[float]:
@@ -29,7 +29,7 @@ def test_after_a_good_connection_pauses_are_short_again() -> None:
 
 
 def shown_at(arrivals: List[float], rate: float) -> List[float]:
-    pace = Pace()
+    pace = FrameRate()
     return [arrival + pace.delay(arrival, rate) for arrival in arrivals]
 
 

@@ -5,17 +5,17 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import List
 
-from runtime.serving.streams.reorder_buffer import Sequencer
+from runtime.serving.streams.reorder_buffer import ReorderBuffer
 
 
-def tickets(sequencer: Sequencer[int], count: int) -> List[int]:
+def tickets(sequencer: ReorderBuffer[int], count: int) -> List[int]:
     issued = [sequencer.issue() for _ in range(count)]
     return [ticket for ticket in issued if ticket is not None]
 
 
 def test_results_come_out_in_the_order_in_which_the_work_was_handed_out() -> None:
     out: List[int] = []
-    sequencer: Sequencer[int] = Sequencer(out.append)
+    sequencer: ReorderBuffer[int] = ReorderBuffer(out.append)
     first, second, third = tickets(sequencer, 3)
     assert sequencer.settle(third, 30)
     assert sequencer.settle(second, 20)
@@ -26,7 +26,7 @@ def test_results_come_out_in_the_order_in_which_the_work_was_handed_out() -> Non
 
 def test_work_that_failed_leaves_no_gap_to_wait_for() -> None:
     out: List[int] = []
-    sequencer: Sequencer[int] = Sequencer(out.append)
+    sequencer: ReorderBuffer[int] = ReorderBuffer(out.append)
     first, second = tickets(sequencer, 2)
     sequencer.settle(second, 20)
     sequencer.settle(first, None)
@@ -35,7 +35,7 @@ def test_work_that_failed_leaves_no_gap_to_wait_for() -> None:
 
 def test_patience_ends_and_what_was_given_up_comes_too_late() -> None:
     out: List[int] = []
-    sequencer: Sequencer[int] = Sequencer(out.append, patience=2)
+    sequencer: ReorderBuffer[int] = ReorderBuffer(out.append, patience=2)
     lost, second, third, fourth = tickets(sequencer, 4)
     sequencer.settle(second, 20)
     sequencer.settle(third, 30)
@@ -47,7 +47,7 @@ def test_patience_ends_and_what_was_given_up_comes_too_late() -> None:
 
 
 def test_a_new_ticket_waits_while_too_many_are_unsettled() -> None:
-    sequencer: Sequencer[int] = Sequencer(lambda _: None)
+    sequencer: ReorderBuffer[int] = ReorderBuffer(lambda _: None)
     first, _ = tickets(sequencer, 2)
     issued: List[object] = []
     waiting = threading.Thread(target=lambda: issued.append(sequencer.issue(below=2)))
@@ -60,7 +60,7 @@ def test_a_new_ticket_waits_while_too_many_are_unsettled() -> None:
 
 def test_closing_wakes_all_who_wait_and_drops_what_is_held() -> None:
     out: List[int] = []
-    sequencer: Sequencer[int] = Sequencer(out.append)
+    sequencer: ReorderBuffer[int] = ReorderBuffer(out.append)
     first, second = tickets(sequencer, 2)
     sequencer.settle(second, 20)
     woken: List[object] = []
@@ -80,7 +80,7 @@ def test_closing_wakes_all_who_wait_and_drops_what_is_held() -> None:
 
 def test_many_threads_settle_in_disorder() -> None:
     out: List[int] = []
-    sequencer: Sequencer[int] = Sequencer(out.append)
+    sequencer: ReorderBuffer[int] = ReorderBuffer(out.append)
     order = tickets(sequencer, 500)
     random.Random(7).shuffle(order)
     with ThreadPoolExecutor(4) as pool:

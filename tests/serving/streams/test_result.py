@@ -28,9 +28,9 @@ def not_drawn(_opacity: float) -> Optional[np.ndarray]:
 
 
 def overlays(demand: Demand) -> Overlays:
-    picture = np.random.default_rng(3).integers(0, 256, (32, 64, 3), np.uint8)
+    image = np.random.default_rng(3).integers(0, 256, (32, 64, 3), np.uint8)
     labels = LabelMap(np.eye(32, 64, dtype=np.uint8), CLASSES)
-    return Overlays(picture, labels, Drawing(opacity=0.33, quality=80, demand=demand))
+    return Overlays(image, labels, Drawing(opacity=0.33, quality=80, demand=demand))
 
 
 def result() -> StreamResult:
@@ -42,9 +42,9 @@ def result() -> StreamResult:
 def test_each_opacity_is_drawn_once_and_shared_by_all_viewers() -> None:
     drawn = overlays(Demand())
     with ThreadPoolExecutor(8) as viewers:
-        pictures = list(viewers.map(drawn.jpeg, [0.5] * 16))
-    assert all(picture is pictures[0] for picture in pictures)
-    assert drawn.jpeg(0.7) is not pictures[0]
+        images = list(viewers.map(drawn.jpeg, [0.5] * 16))
+    assert all(image is images[0] for image in images)
+    assert drawn.jpeg(0.7) is not images[0]
 
 
 def test_opacities_are_rounded_so_that_viewers_can_share() -> None:

@@ -8,7 +8,7 @@ from runtime.image.label_map import Classes, LabelMap
 from runtime.serving.metrics.registry import Metrics
 from runtime.serving.metrics.streams import DROP_REASONS
 from runtime.serving.streams.result import Demand, Drawing, Overlays, StreamResult
-from runtime.serving.streams.status import WINDOW_SECONDS, RateWindow, StreamStatus, Tally
+from runtime.serving.streams.status import WINDOW_SECONDS, RateWindow, StreamStats, StreamStatus
 from tests.waiting import Clock
 
 IDENTITY = ("cam0", "rtsp://10.0.0.5/cam", True)
@@ -55,7 +55,7 @@ def test_a_rate_falls_to_nothing_when_nothing_comes() -> None:
 def test_the_same_is_told_to_people_and_to_prometheus() -> None:
     clock = Clock()
     metrics = Metrics()
-    tally = Tally(metrics.stream("cam0"), clock)
+    tally = StreamStats(metrics.stream("cam0"), clock)
     tally.entered("RUNNING")
     for age in (0.010, 0.020, 0.030):
         clock.now += 0.5
@@ -83,7 +83,7 @@ def test_the_same_is_told_to_people_and_to_prometheus() -> None:
 
 
 def test_before_the_first_frame_there_are_no_numbers_to_make_up() -> None:
-    status = Tally(Metrics().stream("cam0")).status(IDENTITY, None)
+    status = StreamStats(Metrics().stream("cam0")).status(IDENTITY, None)
     assert status.latency_ms.p50 is None
     assert status.frame_age_ms is None
     assert status.classes == []

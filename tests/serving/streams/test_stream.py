@@ -12,7 +12,7 @@ import pytest
 from typing_extensions import get_args
 
 from runtime.errors import EngineFailed, InvalidInput
-from runtime.inference.engine import Wanted
+from runtime.inference.engine import SegmentOptions
 from runtime.serving.metrics.registry import Metrics
 from runtime.serving.metrics.streams import DROP_REASONS, RECONNECT_REASONS, STREAM_STATES
 from runtime.serving.settings import StreamSettings
@@ -23,54 +23,52 @@ from runtime.sources.source import LossReason
 from tests.engines import Gate, broken, segmenters
 from tests.inference.drawing_pipeline import drawing_lane, drawing_segmenter, drawn_by_the_lane
 from tests.serving.streams.streams import (
-    PICTURES,
+    IMAGES,
     newest,
     nothing_unaccounted,
     running,
     stream_of,
     taken,
     wait_for_state,
-    write_pictures,
+    write_images,
 )
 from tests.sources.mjpeg_camera import SECRET, MjpegCamera
 from tests.waiting import wait_until
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    return write_pictures(tmp_path)
+def images(tmp_path: Path) -> Path:
+    return write_images(tmp_path)
 
 
 # ---- files --------------------------------------------------------------------------------------
 
 
-def test_every_frame_of_a_file_comes_out_once_and_in_order(pictures: Path) -> None:
+def test_every_frame_of_a_file_comes_out_once_and_in_order(images: Path) -> None:
     # Slots that take now longer, now shorter finish in another order than they began.
     chance = random.Random(5)
-    with running(pictures, lambda: time.sleep(chance.random() / 500)) as stream:
+    with running(images, lambda: time.sleep(chance.random() / 500)) as stream:
         status = wait_for_state(stream, "FINISHED")
-    assert [result.frame.number for result in stream.results] == list(range(PICTURES))
-    assert [int(result.labels.labels[0, 0]) for result in stream.results] == [0, 1] * (
-        PICTURES // 2
-    )
-    assert status.frames.captured == status.frames.processed == PICTURES
+    assert [result.frame.number for result in stream.results] == list(range(IMAGES))
+    assert [int(result.labels.labels[0, 0]) for result in stream.results] == [0, 1] * (IMAGES // 2)
+    assert status.frames.captured == status.frames.processed == IMAGES
     assert sum(status.dropped.values()) == 0
     assert stream.broadcast.newest() is stream.results[-1]
 
 
-def test_a_file_waits_for_a_slow_engine(pictures: Path) -> None:
+def test_a_file_waits_for_a_slow_engine(images: Path) -> None:
     gate = Gate()
-    with running(pictures, gate) as stream:
+    with running(images, gate) as stream:
         gate.wait_for(slots=2)
         assert stream.status().state == "RUNNING"
         gate.open()
         wait_for_state(stream, "FINISHED")
-    assert len(stream.results) == PICTURES
+    assert len(stream.results) == IMAGES
 
 
-def test_a_file_that_breaks_off_fails_after_what_could_be_read(pictures: Path) -> None:
-    (pictures / "5.png").write_bytes(b"no picture")
-    with running(pictures) as stream:
+def test_a_file_that_breaks_off_fails_after_what_could_be_read(images: Path) -> None:
+    (images / "5.png").write_bytes(b"no image")
+    with running(images) as stream:
         status = wait_for_state(stream, "FAILED")
         wait_until(lambda: len(stream.results) == 5)
     assert "5.png" in (status.last_error or "")
@@ -78,11 +76,11 @@ def test_a_file_that_breaks_off_fails_after_what_could_be_read(pictures: Path) -
 
 
 def test_a_frame_that_the_engine_cannot_do_is_counted_and_the_next_ones_come(
-    pictures: Path,
+    images: Path,
 ) -> None:
-    with stream_of(pictures) as stream:
+    with stream_of(images) as stream:
         good, bad = segmenters(2)[0], segmenters(1, broken)[0]
-        for segmenter in [good, bad] + [good] * (PICTURES - 2):
+        for segmenter in [good, bad] + [good] * (IMAGES - 2):
             work = taken(stream)
             if segmenter is bad:
                 with pytest.raises(EngineFailed):
@@ -90,15 +88,15 @@ def test_a_frame_that_the_engine_cannot_do_is_counted_and_the_next_ones_come(
             else:
                 work(segmenter)
         status = wait_for_state(stream, "FINISHED")
-    assert [r.frame.number for r in stream.results] == [0, *range(2, PICTURES)]
+    assert [r.frame.number for r in stream.results] == [0, *range(2, IMAGES)]
     assert status.dropped["engine_error"] == 1
     assert "fell off the bus" in (status.last_error or "")
 
 
-def test_a_file_that_loops_goes_on_at_its_rate_and_its_numbers_grow(pictures: Path) -> None:
-    for surplus in range(3, PICTURES):
-        (pictures / f"{surplus}.png").unlink()
-    with running(pictures, loop=True) as stream:
+def test_a_file_that_loops_goes_on_at_its_rate_and_its_numbers_grow(images: Path) -> None:
+    for surplus in range(3, IMAGES):
+        (images / f"{surplus}.png").unlink()
+    with running(images, loop=True) as stream:
         wait_until(lambda: len(stream.results) >= 7)
         status = stream.status()
     numbers = [result.frame.number for result in stream.results]
@@ -109,12 +107,12 @@ def test_a_file_that_loops_goes_on_at_its_rate_and_its_numbers_grow(pictures: Pa
     assert stream.results[6].frame.captured_at - stream.results[0].frame.captured_at > 5 / 15
 
 
-def test_a_file_may_be_slowed_down_without_loss(pictures: Path) -> None:
-    with running(pictures, max_fps=200) as stream:
+def test_a_file_may_be_slowed_down_without_loss(images: Path) -> None:
+    with running(images, max_fps=200) as stream:
         wait_for_state(stream, "FINISHED")
-    assert len(stream.results) == PICTURES
+    assert len(stream.results) == IMAGES
     captured = [result.frame.captured_at for result in stream.results]
-    assert captured[-1] - captured[0] > 0.9 * (PICTURES - 1) / 200
+    assert captured[-1] - captured[0] > 0.9 * (IMAGES - 1) / 200
 
 
 # ---- cameras ------------------------------------------------------------------------------------
@@ -154,14 +152,14 @@ def test_a_result_that_a_slot_holds_back_too_long_is_given_up() -> None:
         assert stream.status().dropped["stale"] == 1
 
 
-def test_a_picture_is_safe_from_the_next_frame_of_its_slot() -> None:
+def test_a_image_is_safe_from_the_next_frame_of_its_slot() -> None:
     with stream_of("synthetic:64x32@500") as stream:
         segmenter = segmenters()[0]
         taken(stream)(segmenter)
         first = newest(stream)
-        before = first.picture.copy()
+        before = first.image.copy()
         taken(stream)(segmenter)
-        assert (first.picture == before).all()
+        assert (first.image == before).all()
 
 
 def test_a_device_draws_nothing_while_nobody_looks() -> None:
@@ -169,9 +167,9 @@ def test_a_device_draws_nothing_while_nobody_looks() -> None:
     with stream_of("synthetic:64x32@500") as stream:
         for _ in range(2):
             taken(stream)(drawing_segmenter(lane))
-        # Whoever comes now gets the newest frame nevertheless, drawn from its picture.
+        # Whoever comes now gets the newest frame nevertheless, drawn from its image.
         assert not drawn_by_the_lane(newest(stream).overlays.jpeg())
-    assert lane.asked == [Wanted("model", picture=True)] * 2
+    assert lane.asked == [SegmentOptions("model", image=True)] * 2
 
 
 @pytest.mark.parametrize("asked", [None, 0.3])

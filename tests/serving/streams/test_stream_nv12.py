@@ -31,7 +31,7 @@ WIDTH, HEIGHT = 640, 400  # not the engine's size or shape, so that frames are r
 
 
 class Camera(ImageFolder):
-    """Shows the pictures of a folder as `develop` turns them out."""
+    """Shows the images of a folder as `develop` turns them out."""
 
     def __init__(self, folder: Path, develop: Callable[[Frame], Frame]) -> None:
         super().__init__(folder)
@@ -53,11 +53,11 @@ def in_bgr_by_opencv(frame: Frame) -> Frame:
 
 @pytest.fixture
 def drive(tmp_path: Path) -> Path:
-    """A folder of three pictures, far apart in the demo clip."""
+    """A folder of three images, far apart in the demo clip."""
     with open_source(str(CLIP)) as clip:
         for frame in list(clip)[::50]:
-            picture = cv2.resize(frame.pixels, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-            cv2.imwrite(str(tmp_path / f"{frame.number}.png"), picture)
+            image = cv2.resize(frame.pixels, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+            cv2.imwrite(str(tmp_path / f"{frame.number}.png"), image)
     return tmp_path
 
 
@@ -69,7 +69,7 @@ def worker() -> Iterator[Worker]:
         yield worker
 
 
-def test_masks_of_nv12_are_those_of_the_same_picture_in_bgr(
+def test_masks_of_nv12_are_those_of_the_same_image_in_bgr(
     worker: Worker, drive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     masks: List[List[np.ndarray]] = []

@@ -22,15 +22,15 @@ from tests.serving.streams.streams import (
     stream_of,
     taken,
     wait_for_state,
-    write_pictures,
+    write_images,
 )
 from tests.sources.mjpeg_camera import MjpegCamera
 from tests.waiting import wait_until
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    return write_pictures(tmp_path)
+def images(tmp_path: Path) -> Path:
+    return write_images(tmp_path)
 
 
 def silent_server() -> socket.socket:
@@ -95,19 +95,19 @@ def test_a_stream_stops_while_it_is_stalled() -> None:
         assert_stops(stream)
 
 
-def test_a_file_stops_while_it_waits_for_the_engine(pictures: Path) -> None:
-    stream = stream_of(pictures)
+def test_a_file_stops_while_it_waits_for_the_engine(images: Path) -> None:
+    stream = stream_of(images)
     stream.start()
     wait_until(lambda: stream.status().frames.captured > 2)
     assert_stops(stream)
     assert nothing_unaccounted(stream.status())
 
 
-def test_a_stream_that_finished_or_failed_says_so_for_ever(pictures: Path) -> None:
-    with running(pictures) as finished:
+def test_a_stream_that_finished_or_failed_says_so_for_ever(images: Path) -> None:
+    with running(images) as finished:
         wait_for_state(finished, "FINISHED")
         assert_stops(finished, "FINISHED")
-    failed = stream_of(pictures / "nowhere")
+    failed = stream_of(images / "nowhere")
     failed.start()
     wait_for_state(failed, "FAILED")
     assert_stops(failed, "FAILED")

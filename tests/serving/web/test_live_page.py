@@ -31,7 +31,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PICTURE_CHANGES = """() => {
+IMAGE_CHANGES = """() => {
     const image = document.getElementById('stream');
     const canvas = document.createElement('canvas');
     canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
@@ -78,7 +78,7 @@ class Visit:
 def visit(browser: Browser, address: str) -> Iterator[Visit]:
     page = browser.new_page(viewport={"width": 1300, "height": 1200})
     visit = Visit(page)
-    # A stream of pictures never finishes loading, so the document alone is waited for.
+    # A stream of images never finishes loading, so the document alone is waited for.
     page.goto(address, wait_until="domcontentloaded")
     yield visit
     page.close()
@@ -95,7 +95,7 @@ def wait_until(page: Page, condition: str) -> None:
 def test_stream_is_live(visit: Visit) -> None:
     page = visit.page
     wait_until(page, f"document.getElementById('stream').naturalWidth === {WIDTH}")
-    wait_until(page, PICTURE_CHANGES)
+    wait_until(page, IMAGE_CHANGES)
     expect(page.locator("#stream-state")).to_have_text("running")
     expect(page.locator("#health")).to_have_text("ready")
     expect(page.locator(".plot b").first).to_have_text(re.compile(r"^\d+\.\d$"))
@@ -122,7 +122,7 @@ def test_the_four_plots_stand_side_by_side(visit: Visit) -> None:
     assert len(set(visit.page.evaluate(tops))) == 1
 
 
-def test_opacity_asks_for_another_picture(visit: Visit) -> None:
+def test_opacity_asks_for_another_image(visit: Visit) -> None:
     page = visit.page
     wait_until(page, f"document.getElementById('stream').naturalWidth === {WIDTH}")
     with page.expect_request(re.compile(r"/streams/gate/mjpeg\?opacity=0$")):
@@ -133,11 +133,11 @@ def test_opacity_asks_for_another_picture(visit: Visit) -> None:
 
 
 def test_dropped_image_is_segmented(visit: Visit, tmp_path: Path) -> None:
-    picture = tmp_path / "half.png"
-    picture.write_bytes(painted(known_labels()))
+    image = tmp_path / "half.png"
+    image.write_bytes(painted(known_labels()))
     page = visit.page
     expect(page.locator("#legend li")).to_have_count(2)
-    page.set_input_files("#drop-file", str(picture))
+    page.set_input_files("#drop-file", str(image))
     expect(page.locator("#drop-note")).to_have_text(
         re.compile(rf"half\.png: {WIDTH} . {HEIGHT} in \d+ ms")
     )

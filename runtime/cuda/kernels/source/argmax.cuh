@@ -4,19 +4,19 @@
 #include "candidates.cuh"
 
 __device__ inline void draw(int y, int x, Byte label, const LabelsParameters& p, const Tile& tile) {
-    const Byte* picture = p.picture + (y - p.top) * p.picture_pitch + (x - p.left) * 3;
+    const Byte* image = p.image + (y - p.top) * p.image_pitch + (x - p.left) * 3;
     Byte* overlay = p.overlay + (y - p.top) * p.overlay_pitch + (x - p.left) * 3;
     for (int channel = 0; channel < 3; ++channel) {
         const float colour = tile.palette[label * 3 + channel];
-        // The overlay may be the picture itself, so it is not read through the cache.
-        const float seen = picture[channel];
+        // The overlay may be the image itself, so it is not read through the cache.
+        const float seen = image[channel];
         overlay[channel] = nearest_byte(blend(colour, seen, p.opacity, p.transparency));
     }
 }
 
 __device__ inline void put(int y, int x, Byte label, const LabelsParameters& p, const Tile& tile) {
     p.labels[(y - p.top) * p.labels_pitch + (x - p.left)] = label;
-    if (p.picture) draw(y, x, label, p, tile);
+    if (p.image) draw(y, x, label, p, tile);
 }
 
 struct Rows {

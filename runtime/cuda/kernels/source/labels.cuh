@@ -42,7 +42,7 @@ __device__ inline void clear(int first_column, const LabelsParameters& p, Tile& 
         const int first = first_pixel_of(column, p.grid_width, p.width);
         tile.edges[thread] = within(first, p.left, p.left + p.shown_width);
     }
-    if (!p.picture) return;
+    if (!p.image) return;
     for (int byte = thread; byte < 3 * IDS; byte += THREADS) tile.palette[byte] = p.palette[byte];
 }
 

@@ -9,10 +9,10 @@ struct PreprocessParameters {
     const Byte* pixels;
     const Byte* chroma;
     void* input;
-    Byte* picture;
+    Byte* image;
     int pitch;
     int chroma_pitch;
-    int picture_pitch;
+    int image_pitch;
     int source_height;
     int source_width;
     int height;
@@ -45,7 +45,7 @@ struct Tally {
 struct LabelsParameters {
     const void* logits;
     Byte* labels;
-    const Byte* picture;
+    const Byte* image;
     Byte* overlay;
     Tally* tally;
     int classes;
@@ -61,7 +61,7 @@ struct LabelsParameters {
     int shown_height;
     int shown_width;
     int labels_pitch;
-    int picture_pitch;
+    int image_pitch;
     int overlay_pitch;
     float opacity;
     float transparency;

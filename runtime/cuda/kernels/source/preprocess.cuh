@@ -117,7 +117,7 @@ struct Nv12 {
 };
 
 __device__ inline void show(const Colour& colour, int y, int x, const PreprocessParameters& p) {
-    Byte* pixel = p.picture + y * p.picture_pitch + x * 3;
+    Byte* pixel = p.image + y * p.image_pitch + x * 3;
     pixel[0] = nearest_byte(colour.blue);
     pixel[1] = nearest_byte(colour.green);
     pixel[2] = nearest_byte(colour.red);
@@ -148,7 +148,7 @@ __device__ inline void preprocess(const PreprocessParameters& p) {
         channels[0] = p.red_first ? colour.red : colour.blue;
         channels[1] = colour.green;
         channels[2] = p.red_first ? colour.blue : colour.red;
-        if (p.picture) show(colour, row, column, p);
+        if (p.image) show(colour, row, column, p);
     }
     for (int channel = 0; channel < 3; ++channel) {
         const float centred = __fsub_rn(channels[channel], p.mean[channel]);

@@ -78,8 +78,8 @@ class Buffers:
     Attributes:
         execution: the frame's way through the engine, with input and logits of its own.
         frame: takes the pixels as they came.
-        picture: the frame as the model sees it.
-        overlay: the picture under the classes' colours.
+        image: the frame as the model sees it.
+        overlay: the image under the classes' colours.
         labels: as they are asked for.
         at_model_size: labels that are still to be resized; the device's alone.
         tally: pixels of each class, and the frame's number behind them.
@@ -93,7 +93,7 @@ class Buffers:
         self.execution: Execution = way.plan.execution()
         self.frame: Window = self._device.window(3 * pixels)
         self.labels: Window = self._device.window(pixels)
-        self.picture = self._device.window(3 * pixels)
+        self.image = self._device.window(3 * pixels)
         self.overlay = self._device.window(3 * pixels)
         self.at_model_size = self._device.memory(pixels)
         self.tally = self._device.window(TALLY_BYTES + STAMP_BYTES, staged=True)

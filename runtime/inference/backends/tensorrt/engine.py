@@ -1,6 +1,6 @@
 """TensorRT and TensorRT-RTX: one device thread, one plan, lanes that take frames over the GPU.
 
-The one slot keeps to the contract of all engines, with the resized picture in and logits out. The
+The one slot keeps to the contract of all engines, with the resized image in and logits out. The
 lanes are the fast way: see `device_lane`.
 """
 
@@ -21,7 +21,7 @@ from runtime.inference.backends.tensorrt.buffers import Buffers, Way
 from runtime.inference.backends.tensorrt.execution import LoadedPlan, Use
 from runtime.inference.backends.tensorrt.gpu_thread import DeviceThread, closed
 from runtime.inference.backends.tensorrt.library import tensorrt_module
-from runtime.inference.backends.tensorrt.pipeline import DeviceLane
+from runtime.inference.backends.tensorrt.pipeline import TensorRtPipeline
 from runtime.inference.backends.tensorrt.profiler import LayerTimes, profiler_for
 from runtime.inference.engine import (
     AS_USUAL,
@@ -49,7 +49,7 @@ class TensorRtEngine:
         options: how the GPU is run.
 
     Attributes:
-        slots: the engine alone, from picture to logits.
+        slots: the engine alone, from image to logits.
         lanes: the whole way on the device, from frame to labels.
     """
 
@@ -64,7 +64,7 @@ class TensorRtEngine:
         self.input: TensorSpec = input_tensor(manifest)
         self.output: TensorSpec = output_tensor(manifest)
         self.slots: Sequence[TensorRtSlot] = ()
-        self.lanes: Sequence[DeviceLane] = ()
+        self.lanes: Sequence[TensorRtPipeline] = ()
         self._manifest = manifest
         self._build = build
         self._artefact = artefact
@@ -101,7 +101,7 @@ class TensorRtEngine:
             # A frame that nobody waits for any more may still be under way.
             things.callback(thread.end, lambda: _settle(way))
             slot = TensorRtSlot(way)
-            self.lanes = tuple(DeviceLane(way) for _ in range(LANES[self._mode]))
+            self.lanes = tuple(TensorRtPipeline(way) for _ in range(LANES[self._mode]))
             for lane in self.lanes:
                 things.callback(lane.close)
             self.slots = (slot,)
@@ -137,10 +137,10 @@ class TensorRtEngine:
     def _use(self) -> Use:
         """What the plan is loaded for; each lane and the slot take an execution of it."""
         lanes = LANES[self._mode]
-        picture, logits = int(np.prod(self.input.shape)), 4 * int(np.prod(self.output.shape))
+        image, logits = int(np.prod(self.input.shape)), 4 * int(np.prod(self.output.shape))
         return Use(
             executions=lanes + 1,
-            reserve=lanes * Buffers.size(self._manifest) + picture + logits,
+            reserve=lanes * Buffers.size(self._manifest) + image + logits,
             dla_core=self._build.settings.get("dla_core"),
             cuda_graphs=self._options.cuda_graphs,
         )
@@ -181,7 +181,7 @@ def _settle(way: Way) -> None:
 
 
 class TensorRtSlot:
-    """The engine alone, from picture to logits, each run waited for; see `backends.Slot`."""
+    """The engine alone, from image to logits, each run waited for; see `backends.Slot`."""
 
     def __init__(self, way: Way) -> None:
         spec, grid = way.manifest.input, way.manifest.output

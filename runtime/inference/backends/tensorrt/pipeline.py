@@ -20,7 +20,7 @@ from runtime.image.frame import Frame
 from runtime.image.label_map import Classes
 from runtime.inference.backends.tensorrt.buffers import STAMP_BYTES, Buffers, Way
 from runtime.inference.backends.tensorrt.gpu_thread import CLOSING_SECONDS, closed
-from runtime.inference.engine import Labelled, Wanted
+from runtime.inference.engine import Labelled, SegmentOptions
 from runtime.inference.letterbox import Placement, place
 from runtime.inference.postprocess.cuda import (
     TALLY_BYTES,
@@ -30,13 +30,13 @@ from runtime.inference.postprocess.cuda import (
     labels_launch,
     resize_labels_launch,
 )
-from runtime.inference.preprocess.cuda import DevicePicture, device_frame, preprocess_launch
+from runtime.inference.preprocess.cuda import DeviceImage, device_frame, preprocess_launch
 
 _POISON: Final = 0xFF
 
 
-class DeviceLane:
-    """Takes one frame at a time over the device; see `backends.Lane`.
+class TensorRtPipeline:
+    """Takes one frame at a time over the device; see `backends.DevicePipeline`.
 
     Args:
         way: what all lanes share.
@@ -50,7 +50,7 @@ class DeviceLane:
         self._closed = False
         self._generation = 0
 
-    def label(self, frame: Frame, wanted: Wanted) -> Labelled:
+    def label(self, frame: Frame, wanted: SegmentOptions) -> Labelled:
         """Copies the frame in, has it computed and copies out what is wanted of it.
 
         Raises:
@@ -74,7 +74,7 @@ class DeviceLane:
         # Never released. Who does not come out of a GPU that hangs will touch no memory either.
         self._owned.acquire(timeout=CLOSING_SECONDS)
 
-    def _label(self, frame: Frame, wanted: Wanted) -> Labelled:
+    def _label(self, frame: Frame, wanted: SegmentOptions) -> Labelled:
         buffers = self._buffers
         self._generation = self._generation % 0x7FFF_FFFF + 1
         placement = place(frame.height, frame.width, self._way.manifest.input)
@@ -86,18 +86,18 @@ class DeviceLane:
         np.copyto(held, frame.pixels)
         # What is not overwritten by this frame's own results cannot pass for them.
         buffers.tally.array[:] = _POISON
-        timings = self._way.thread.run(Passage(self._way, buffers, order))
+        timings = self._way.thread.run(FrameJob(self._way, buffers, order))
         return Labelled(
             labels=buffers.labels.array[: height * width].reshape(height, width).copy(),
-            picture=_bgr(buffers.picture, order.shown) if wanted.picture else None,
+            image=_bgr(buffers.image, order.shown) if wanted.image else None,
             overlay=_bgr(buffers.overlay, order.shown) if wanted.overlay is not None else None,
             timings=timings,
         )
 
 
 def _bgr(window: Window, size: Tuple[int, int]) -> np.ndarray:
-    picture: np.ndarray = window.array[: 3 * size[0] * size[1]].reshape(*size, 3)
-    return picture
+    image: np.ndarray = window.array[: 3 * size[0] * size[1]].reshape(*size, 3)
+    return image
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Order:
 
     frame: Frame
     placement: Placement
-    wanted: Wanted
+    wanted: SegmentOptions
     classes: Classes
     generation: int
 
@@ -129,7 +129,7 @@ class Order:
         return self.shown if self.wanted.size == "model" else (self.frame.height, self.frame.width)
 
 
-class Passage:
+class FrameJob:
     """One frame on the device: `device_thread.Job`."""
 
     def __init__(self, way: Way, buffers: Buffers, order: Order) -> None:
@@ -172,10 +172,10 @@ class Passage:
         buffers.marks.offered.record(stream)
         buffers.frame.to_device(order.frame.pixels.size, stream)
         source = device_frame(order.frame, buffers.frame.address)
-        picture: Optional[DevicePicture] = None
-        if order.wanted.picture or order.wanted.overlay is not None:
-            picture = DevicePicture(buffers.picture.address, 3 * order.shown[1])
-        launch = preprocess_launch(source, buffers.execution.input, spec, picture)
+        image: Optional[DeviceImage] = None
+        if order.wanted.image or order.wanted.overlay is not None:
+            image = DeviceImage(buffers.image.address, 3 * order.shown[1])
+        launch = preprocess_launch(source, buffers.execution.input, spec, image)
         way.device.launch(launch, stream)
         buffers.marks.prepared.record(stream)
 
@@ -206,8 +206,8 @@ class Passage:
             return None
         pitch = 3 * self._order.shown[1]
         return DeviceOverlay(
-            picture=self._buffers.picture.address,
-            picture_pitch=pitch,
+            image=self._buffers.image.address,
+            image_pitch=pitch,
             overlay=self._buffers.overlay.address,
             overlay_pitch=pitch,
             classes=self._order.classes,
@@ -221,8 +221,8 @@ class Passage:
         self._way.device.fill(stamp, order.generation, 1, stream)
         shown = 3 * order.shown[0] * order.shown[1]
         buffers.labels.to_host(order.size[0] * order.size[1], stream)
-        if order.wanted.picture:
-            buffers.picture.to_host(shown, stream)
+        if order.wanted.image:
+            buffers.image.to_host(shown, stream)
         if order.wanted.overlay is not None:
             buffers.overlay.to_host(shown, stream)
         buffers.tally.to_host(TALLY_BYTES + STAMP_BYTES, stream)

@@ -15,7 +15,7 @@ from runtime.errors import EngineFailed
 from runtime.inference.backends.tensorrt import gpu_thread
 from runtime.inference.backends.tensorrt.engine import TensorRtEngine
 from runtime.inference.backends.tensorrt.gpu_thread import DeviceThread
-from runtime.inference.engine import Wanted
+from runtime.inference.engine import SegmentOptions
 from tests.cuda.gpus import kind
 from tests.cuda.kernels.conftest import host
 from tests.inference.backends.tensorrt.fake_execution import FakeExecution
@@ -51,12 +51,12 @@ def test_memory_stays_until_a_late_frame_is_copied_out(
                 return answer
 
             monkeypatch.setattr(thread, "run", slowly)
-            late = slot.submit(lane.label, frame(1), Wanted("frame"))
+            late = slot.submit(lane.label, frame(1), SegmentOptions("frame"))
             assert answered.wait(20)
         np.testing.assert_array_equal(late.result(20).labels, truth(frame(1), "frame"))
     assert copied == [True]
     with pytest.raises(EngineFailed, match="the engine is closed"):
-        lane.label(frame(2), Wanted("frame"))
+        lane.label(frame(2), SegmentOptions("frame"))
 
 
 def test_a_gpu_that_hangs_does_not_keep_who_closes_it(

@@ -17,10 +17,10 @@ from runtime.errors import EngineFailed, EngineRefused
 from runtime.image.frame import Frame
 from runtime.inference.backends.open_engine import open_engine
 from runtime.inference.backends.tensorrt.engine import TensorRtEngine
-from runtime.inference.engine import DeviceOptions, Engine, Wanted
+from runtime.inference.engine import DeviceOptions, Engine, SegmentOptions
 from runtime.inference.preprocess.reference import network_input
 from runtime.repository.manifest import Build
-from tests.contracts.engine import EngineContract, computed, picture, striped_manifest
+from tests.contracts.engine import EngineContract, computed, image, striped_manifest
 from tests.cuda.fake_cuda import ILLEGAL
 from tests.cuda.gpus import kind, left_behind, new_gpu
 from tests.cuda.kernels.conftest import host
@@ -96,8 +96,8 @@ def test_types_and_layouts_of_plans(
 ) -> None:
     driver = new_gpu(kind, host, integrated)
     with engine_on(driver, plan, behaviour) as engine:
-        logits = computed(engine.slots[0], picture(3))
-    expected = logits_of(network_input(picture(3), MANIFEST.input)[0], MANIFEST)
+        logits = computed(engine.slots[0], image(3))
+    expected = logits_of(network_input(image(3), MANIFEST.input)[0], MANIFEST)
     np.testing.assert_allclose(logits, expected.transpose(1, 2, 0), rtol=0, atol=0.01)
 
 
@@ -160,7 +160,7 @@ def test_a_plan_of_another_device_is_never_deserialised(driver: Any, plan: Path)
 def test_lanes_take_turns_with_a_plan_of_an_open_batch(
     driver: Any, plan: Path, release: str
 ) -> None:
-    given = [Frame(picture(seed), seed, 0.0, "test") for seed in range(3)]
+    given = [Frame(image(seed), seed, 0.0, "test") for seed in range(3)]
     with engine_on(driver, plan, Behaviour(batch=-1), release) as engine, ThreadPoolExecutor(
         len(given)
     ) as threads:
@@ -169,14 +169,14 @@ def test_lanes_take_turns_with_a_plan_of_an_open_batch(
         def labels(nth: int) -> List[np.ndarray]:
             begun.wait(20)
             lane, frames = engine.lanes[nth], (given[nth], given[nth - 1], given[nth])
-            return [lane.label(frame, Wanted()).labels for frame in frames]
+            return [lane.label(frame, SegmentOptions()).labels for frame in frames]
 
         found = list(threads.map(labels, range(len(given))))
         for nth, (first, other, again) in enumerate(found):
             np.testing.assert_array_equal(first, again)
             np.testing.assert_array_equal(other, found[nth - 1][0])
         assert (found[0][0] != found[1][0]).any()
-        computed(engine.slots[0], picture(3))
+        computed(engine.slots[0], image(3))
 
 
 @pytest.mark.parametrize("release", ["8.5", "10.3", "11.1"])
@@ -193,7 +193,7 @@ def test_a_plan_for_a_dla_is_loaded_for_its_core(driver: Any, plan: Path) -> Non
     trt: Any = FakeExecution(driver, MANIFEST, behaviour=behaviour)
     with TensorRtEngine(MANIFEST, build, plan).on(trt, driver) as engine:
         assert len(engine.lanes) == 3
-        computed(engine.slots[0], picture(1))
+        computed(engine.slots[0], image(1))
     assert trt.dla_core == 1
     trt.does.dla_cores = 1
     with pytest.raises(EngineRefused, match="for DLA core 1, this machine has 1"), engine:
@@ -250,10 +250,10 @@ def test_missing_libraries_are_named(plan: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_refused_pass_fails_and_leaves_the_logits_alone(driver: Any, plan: Path) -> None:
     behaviour = Behaviour()
     with engine_on(driver, plan, behaviour) as engine:
-        before = computed(engine.slots[0], picture(1))
+        before = computed(engine.slots[0], image(1))
         behaviour.runs, behaviour.says = False, "Error Code 1: Cuda Runtime"
         with pytest.raises(EngineFailed, match="Error Code 1"):
-            computed(engine.slots[0], picture(2))
+            computed(engine.slots[0], image(2))
         assert (engine.slots[0].output == before).all()
 
 
@@ -269,8 +269,8 @@ def test_a_lost_gpu_stays_lost_and_is_still_let_go(driver: Any, plan: Path) -> N
 def test_several_engines_share_a_process(driver: Any, plan: Path) -> None:
     with engine_on(driver, plan, Behaviour()) as one, engine_on(driver, plan, Behaviour()) as two:
         with ThreadPoolExecutor(1) as other:
-            first = other.submit(computed, one.slots[0], picture(1)).result()
-        assert (computed(two.slots[0], picture(1)) == first).all()
+            first = other.submit(computed, one.slots[0], image(1)).result()
+        assert (computed(two.slots[0], image(1)) == first).all()
 
 
 def test_layers_are_timed_as_trtexec_writes_it(driver: Any, plan: Path, tmp_path: Path) -> None:

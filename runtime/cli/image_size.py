@@ -1,4 +1,4 @@
-"""The size of a picture as commands take it."""
+"""The size of an image as commands take it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from argparse import ArgumentTypeError
 from typing import Tuple
 
 
-def picture_size(text: str) -> Tuple[int, int]:
+def image_size(text: str) -> Tuple[int, int]:
     """Rows and columns from `HxW`.
 
     Raises:

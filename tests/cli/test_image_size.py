@@ -4,14 +4,14 @@ from argparse import ArgumentTypeError
 
 import pytest
 
-from runtime.cli.picture_size import picture_size
+from runtime.cli.image_size import image_size
 
 
 def test_rows_come_first() -> None:
-    assert picture_size("360x480") == (360, 480)
+    assert image_size("360x480") == (360, 480)
 
 
 @pytest.mark.parametrize("text", ["", "big", "128", "128x", "x128", "-1x128", "1.5x2", "1x2x3"])
 def test_anything_else_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ArgumentTypeError, match=r"is no size: .* such as 1024x2048"):
-        picture_size(text)
+        image_size(text)
