@@ -41,7 +41,7 @@ def test_every_table_and_figure_is_on_the_page() -> None:
 
 
 def test_the_page_says_how_much_of_the_study_it_is() -> None:
-    assert "9 of 9 rows, 9 models of one seed each, figures of 384 x 480 pixels" in page()
+    assert "9 of 9 rows, 9 models of one seed each, images of 384 x 480 pixels" in page()
     assert "18 of 20 rows, 9 models of up to 2 seeds each" in page(seeds=(1, 2), expected=20)
 
 
