@@ -45,7 +45,7 @@ class RoundRobin(Generic[T]):
 
     def take(self) -> Optional[T]:
         """The next thing in turn, or None when every source is empty."""
-        # One more than there are sources: the first may have used up its turns and come round again.
+        # One more than there are: the first may have used up its turns and come round again.
         for _ in range(len(self._sources) + 1):
             if self._left > 0:
                 taken = self._sources[0].take()
