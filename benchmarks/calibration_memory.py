@@ -47,7 +47,7 @@ def main() -> int:
         prepare(Path(folder), arguments.encoder, size, max(arguments.images))
         found = {count: _in_a_process(Path(folder), count, size) for count in arguments.images}
     title = f"calibrating {arguments.encoder} at {size[0]}x{size[1]}"
-    table = Table("pictures", "peak, GB", "at the end, GB", title=title)
+    table = Table("images", "peak, GB", "at the end, GB", title=title)
     for count, measured in found.items():
         last = measured["resident"][-1]
         table.add_row(str(count), f"{measured['peak'] / 1e9:.2f}", f"{last / 1e9:.2f}")

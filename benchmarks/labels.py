@@ -184,15 +184,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--engine", type=Path, help="folder of an engine to take logits from")
     parser.add_argument("--images", type=Path, help="folder of images to show it")
-    parser.add_argument("--pictures", type=int, default=4)
+    parser.add_argument("--count", type=int, default=4, help="images of each case")
     parser.add_argument("--rounds", type=int, default=30)
     arguments = parser.parse_args()
     if (arguments.engine is None) != (arguments.images is None):
         parser.error("--engine and --images go together")
     if arguments.engine is None:
-        cases = synthetic_cases(arguments.images)
+        cases = synthetic_cases(arguments.count)
     else:
-        cases = engine_cases(arguments.engine, arguments.images, arguments.images)
+        cases = engine_cases(arguments.engine, arguments.images, arguments.count)
     for case in cases:
         measure(case, arguments.rounds)
 

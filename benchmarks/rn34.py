@@ -53,7 +53,7 @@ def main() -> None:
     """Builds what is missing and prints both tables; a ratio above 1 is faster than full FP32."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("pictures", type=Path, nargs="+")
+    parser.add_argument("images", type=Path, nargs="+")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=2.0)
     arguments = parser.parse_args()
