@@ -28,7 +28,8 @@ from benchmarks.ratios import Measure, interleaved, show
 from runtime.builder.card import TrainingCard
 from runtime.builder.checkpoint import load_checkpoint, save_checkpoint
 from runtime.builder.engine.build_steps import build_engine
-from runtime.builder.engine.resolve import BuildEngineOptions, resolve_build
+from runtime.builder.engine.options import BuildEngineOptions
+from runtime.builder.engine.save_recipe import resolve_and_save_recipe
 from runtime.builder.pruning.apply_plan import pruned_from_plan
 from runtime.builder.pruning.make_plan import plan_from_checkpoint
 from runtime.builder.pruning.request import PruningRequest
@@ -105,7 +106,7 @@ def _engines(folder: Path, images: List[Path]) -> List[Path]:
     for engine, blocks in zip(engines, PRUNED.values()):
         checkpoint = _pruned(full, blocks) if blocks else full
         build_engine(
-            resolve_build(
+            resolve_and_save_recipe(
                 BuildEngineOptions(
                     checkpoint=checkpoint,
                     precisions=("fp32", "int8"),

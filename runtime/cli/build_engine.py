@@ -6,11 +6,12 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any, Dict
 
+from runtime.builder.quantization.rules import AUTO, DEFAULT_RULE, RULES_OR_AUTO
 from runtime.errors import InvalidConfig
 
 HELP = "build an engine from a checkpoint or a recipe, or TensorRT plans for a built one"
 
-# Flags that say how plans are built, by the field of `plan_choice.PlanChoice` that each sets.
+# Flags that say how plans are built, by the field of `PlanChoice` that each sets.
 PLAN_FLAGS = {
     "sm": "compute_capabilities",
     "workspace": "workspace_mib",
@@ -23,8 +24,6 @@ PLAN_FLAGS = {
 _ASK = "Add --tensorrt"
 # What a folder that is already built has no use for.
 CHAIN_FLAGS = ("checkpoint", "recipe", "calib", "rule", "keep_worst", "data", "out", "max_drop")
-# As in builder.quantization, which is not loaded to parse a command line; a test compares them.
-RULES = ("auto", "max", "percentile-99.99", "percentile-99.999", "mse", "entropy")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -47,8 +46,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--calib", type=Path, metavar="DIR", help="folder of images to calibrate INT8 on")
     add(
         "--rule",
-        choices=RULES,
-        help="how INT8 ranges are read off the calibration; auto measures every rule [mse]",
+        choices=RULES_OR_AUTO,
+        help=f"how INT8 ranges are read off the calibration; {AUTO} measures every rule "
+        f"[{DEFAULT_RULE}]",
     )
     add(
         "--keep-float",
@@ -125,12 +125,12 @@ def run(arguments: Namespace) -> None:
     flags = _plan_flags(arguments)
     if arguments.folder is not None:
         _require_plans_alone(arguments)
-        from runtime.builder.commands.plan_command import build_plans_command
+        from runtime.builder.commands.build_engine import build_plans_command
 
         build_plans_command(arguments.folder, tuple(arguments.precisions or ()), flags)
         return
     from runtime.builder.commands.build_engine import build_engine_command
-    from runtime.builder.engine.resolve import BuildEngineOptions
+    from runtime.builder.engine.options import BuildEngineOptions
 
     build_engine_command(
         BuildEngineOptions(

@@ -35,7 +35,7 @@ def run(arguments: Namespace) -> None:
     """
     from runtime.builder.commands.evaluate import EvaluateOptions, run_evaluate
 
-    examination = EvaluateOptions(
+    options = EvaluateOptions(
         subject=arguments.subject,
         dataset=arguments.dataset,
         splits=tuple(arguments.splits or ("val",)),
@@ -43,7 +43,7 @@ def run(arguments: Namespace) -> None:
         precision=arguments.precision,
         device=arguments.device,
     )
-    report = run_evaluate(examination, arguments.out)
+    report = run_evaluate(options, arguments.out)
     width = max(map(len, report.iou))
     for name, iou in report.iou.items():
         shown = "     -" if iou is None else f"{100 * iou:6.2f}"

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Dict, Tuple, Union
 
 from runtime.builder.lottery.arms import ARMS
+from runtime.builder.pruning.choices import ALLOCATIONS, IMPORTANCES, MASK_SCOPES
 from runtime.builder.pruning.request import BLOCKS, INT8_ALIGNMENT, MaskRequest, PruningRequest
 from runtime.errors import InvalidInput
 
-IMPORTANCES = ("l1", "l2", "bn", "pyramid", "random", "context")
 # What makes a request, and the flags that say it.
 STRUCTURED = {
     "blocks": "--blocks",
@@ -39,7 +39,7 @@ def add_prune_arguments(parser: argparse.ArgumentParser) -> None:
     add("--plan-only", action="store_true", help="write no more than the plan, to --out")
     add(
         "--unstructured",
-        choices=("global", "layer"),
+        choices=MASK_SCOPES,
         help="zero single weights instead, ranked together or layer by layer; saves no time",
     )
     add(
@@ -76,7 +76,7 @@ def _add_structured(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--allocation",
-        choices=("local", "global", "cost", "latency"),
+        choices=ALLOCATIONS,
         help="the ratio is of each group's channels, of all chosen channels together, or of the "
         "network's multiply-adds; latency has a budget instead [local]",
     )

@@ -6,6 +6,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import Any, Dict, Tuple
 
+from runtime.builder.pruning.choices import UNGUIDED_IMPORTANCES
 from runtime.errors import InvalidInput
 
 HELP = "measure part by part what a change does to a network"
@@ -40,6 +41,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--out", type=Path, metavar="FOLDER", help="where to write; what was begun there goes on")
     add(
         "--pictures",
+        dest="images",
         type=int,
         metavar="N",
         help="at most so many to measure on [all of them; for quantization 8]",
@@ -50,11 +52,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     only("--groups", type=_names, metavar="G,G", help="groups to cut, each alone [all]")
     only("--blocks", type=_names, metavar="B,B", help="all groups of these blocks, as for prune")
     only("--ratios", type=_shares, metavar="R,R", help="shares to remove [0.25,0.5,0.75]")
-    only(
-        "--importance",
-        choices=("l1", "l2", "bn", "pyramid", "random"),
-        help="which channels go [l1]",
-    )
+    only("--importance", choices=UNGUIDED_IMPORTANCES, help="which channels go [l1]")
     only(
         "--recalibrate",
         type=Path,
@@ -84,7 +82,7 @@ def run(arguments: Namespace) -> None:
 
 def _of_pruning(arguments: Namespace) -> None:
     from runtime.builder.commands.pruning_sensitivity import (
-        PruningSensitivityRequest,
+        PruningSensitivityOptions,
         pruning_sensitivity_command,
     )
 
@@ -93,25 +91,25 @@ def _of_pruning(arguments: Namespace) -> None:
             "the sensitivity of pruning needs a dataset and a folder to write to",
             "Give --data DIR and --out FOLDER",
         )
-    given = _given(arguments, (*ONLY_FOR[PRUNING], "pictures"))
+    given = _given(arguments, (*ONLY_FOR[PRUNING], "images"))
     pruning_sensitivity_command(
-        PruningSensitivityRequest(arguments.subject, arguments.data, arguments.out, **given)
+        PruningSensitivityOptions(arguments.subject, arguments.data, arguments.out, **given)
     )
 
 
 def _of_quantization(arguments: Namespace) -> None:
     from runtime.builder.commands.int8_sensitivity import (
-        SensitivityRequest,
+        Int8SensitivityOptions,
         quantization_sensitivity_command,
     )
 
     quantization_sensitivity_command(
-        SensitivityRequest(
+        Int8SensitivityOptions(
             subject=arguments.subject,
             calibration=arguments.calib,
             dataset=arguments.data,
             out=arguments.out,
-            **_given(arguments, ("pictures",)),
+            **_given(arguments, ("images",)),
         )
     )
 

@@ -7,23 +7,20 @@ from typing import Any, Dict, List
 
 import pytest
 
-from runtime.cli import build_engine
 from runtime.cli.main import main
 
 pytest.importorskip("torch")
 
-from runtime.builder.commands import build_engine as build_engine_command
-from runtime.builder.commands import plan_command
-from runtime.builder.engine.resolve import BuildEngineOptions
-from runtime.builder.quantization.histogram import RULES
+from runtime.builder.commands import build_engine as commands
+from runtime.builder.engine.options import BuildEngineOptions
 
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> List[Any]:
     """What the command's rooms were asked for."""
     calls: List[Any] = []
-    monkeypatch.setattr(build_engine_command, "build_engine_command", calls.append)
-    monkeypatch.setattr(plan_command, "build_plans_command", lambda *given: calls.append(given))
+    monkeypatch.setattr(commands, "build_engine_command", calls.append)
+    monkeypatch.setattr(commands, "build_plans_command", lambda *given: calls.append(given))
     return calls
 
 
@@ -40,9 +37,9 @@ def test_plans_are_built_for_a_folder(asked: List[Any]) -> None:
 def test_flags_about_plans_reach_the_chain(asked: List[Any]) -> None:
     batch = ("--batch", "1", "2", "4")
     run("net.pt", "--tensorrt", "--workspace", "512", *batch, "--require-int8", "--level", "5")
-    (request,) = asked
-    assert isinstance(request, BuildEngineOptions)
-    assert request.plans == {
+    (options,) = asked
+    assert isinstance(options, BuildEngineOptions)
+    assert options.plans == {
         "workspace_mib": 512,
         "batch": [1, 2, 4],
         "require_int8": True,
@@ -52,10 +49,10 @@ def test_flags_about_plans_reach_the_chain(asked: List[Any]) -> None:
 
 def test_without_the_flag_the_recipe_decides(asked: List[Any]) -> None:
     run("net.pt", "--labels-inside", "--calibration-cache")
-    (request,) = asked
-    assert request.plans is None
-    assert request.labels_inside
-    assert request.calibration_cache
+    (options,) = asked
+    assert options.plans is None
+    assert options.labels_inside
+    assert options.calibration_cache
 
 
 @pytest.mark.parametrize(
@@ -73,7 +70,3 @@ def test_what_does_not_go_together_is_refused(
     assert run(*arguments) == 2
     assert told in capsys.readouterr().err
     assert asked == []
-
-
-def test_the_rules_that_can_be_asked_for_are_those_that_exist() -> None:
-    assert sorted(build_engine.RULES) == sorted(("auto", *RULES))

@@ -20,7 +20,7 @@ from runtime.builder.training.distributed import joined
 from runtime.device.machine import this_machine
 from runtime.image.frame import Frame
 from runtime.inference.backends.open_engine import open_engine
-from runtime.inference.segmenter import Segmenter
+from runtime.inference.segmenter import segmenters_of
 from runtime.repository.choose_build import choose_build
 from runtime.repository.engine_folder import EngineFolder
 
@@ -46,20 +46,24 @@ class EvaluateOptions:
     device: str = "auto"
 
 
-def run_evaluate(examination: EvaluateOptions, out: Optional[Path]) -> EvaluationReport:
-    """Evaluates; writes report.json and confusion.png into the folder `out`, if there is one.
+def run_evaluate(options: EvaluateOptions, out: Optional[Path]) -> EvaluationReport:
+    """Evaluates a checkpoint or an engine on labelled images.
+
+    Args:
+        options: what on what.
+        out: folder that gets report.json and confusion.png; None writes nothing.
 
     Raises:
         InvalidInput: the dataset is broken, or its classes are not the subject's.
         EngineRefused: no build of the engine runs here.
     """
-    dataset = open_dataset(examination.dataset)
-    if examination.splits:
-        dataset = dataset.of_splits(*examination.splits)
-    if examination.only is not None:
-        dataset = dataset.named(examination.only)
-    opened = _engine if examination.subject.is_dir() else _model
-    with opened(examination, dataset) as predict:
+    dataset = open_dataset(options.dataset)
+    if options.splits:
+        dataset = dataset.of_splits(*options.splits)
+    if options.only is not None:
+        dataset = dataset.named(options.only)
+    open_predictor = _open_engine if options.subject.is_dir() else _open_checkpoint
+    with open_predictor(options, dataset) as predict:
         report = evaluate(predict, dataset)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -68,22 +72,23 @@ def run_evaluate(examination: EvaluateOptions, out: Optional[Path]) -> Evaluatio
 
 
 @contextmanager
-def _model(examination: EvaluateOptions, dataset: SegmentationDataset) -> Iterator[Predictor]:
-    checkpoint = load_checkpoint(examination.subject)
+def _open_checkpoint(options: EvaluateOptions, dataset: SegmentationDataset) -> Iterator[Predictor]:
+    checkpoint = load_checkpoint(options.subject)
     card = card_of(checkpoint)
     require_same_classes(card.classes.to_classes(), dataset)
-    with joined(examination.device) as place:
+    with joined(options.device) as place:
         yield ModelPredictor(checkpoint.model.to(place.device), card.input, place.device)
 
 
 @contextmanager
-def _engine(examination: EvaluateOptions, dataset: SegmentationDataset) -> Iterator[Predictor]:
-    folder = EngineFolder(examination.subject)
+def _open_engine(options: EvaluateOptions, dataset: SegmentationDataset) -> Iterator[Predictor]:
+    folder = EngineFolder(options.subject)
     manifest = folder.manifest
     require_same_classes(manifest.classes.to_classes(), dataset)
-    build = choose_build(folder, this_machine(), examination.precision)
+    build = choose_build(folder, this_machine(), options.precision)
     with open_engine(manifest, build, folder.verified(build), mode="latency") as engine:
-        segmenter = Segmenter(manifest, engine.slots[0])
+        # The way that serving takes; all segmenters of an engine compute the same.
+        segmenter = segmenters_of(manifest, engine)[0]
 
         def predict(bgr: np.ndarray) -> np.ndarray:
             frame = Frame(bgr, number=0, captured_at=0.0, source="evaluation")

@@ -13,7 +13,8 @@ from rich.table import Table
 
 from runtime.builder.engine.build_steps import int8_planner
 from runtime.builder.engine.int8_plan import FEW_IMAGES
-from runtime.builder.engine.resolve import BuildEngineOptions, resolve_build
+from runtime.builder.engine.options import BuildEngineOptions
+from runtime.builder.engine.save_recipe import resolve_and_save_recipe
 from runtime.builder.progress import ConsoleReporter, Reporter
 from runtime.builder.quantization.sensitivity import (
     SENSITIVITY_NAME,
@@ -29,7 +30,7 @@ _SHOWN = 10
 
 
 @dataclass(frozen=True)
-class SensitivityRequest:
+class Int8SensitivityOptions:
     """What `runtime sensitivity --of quantization` was told.
 
     Attributes:
@@ -44,35 +45,39 @@ class SensitivityRequest:
     calibration: Optional[Path] = None
     dataset: Optional[Path] = None
     out: Optional[Path] = None
-    pictures: int = FEW_IMAGES
+    images: int = FEW_IMAGES
 
 
 def run_quantization_sensitivity(
-    request: SensitivityRequest, reporter: Reporter
+    options: Int8SensitivityOptions, reporter: Reporter
 ) -> SensitivityReport:
     """Measures every layer in both views; writes JSON, CSV and a plot into the engine folder.
 
     Whatever an earlier run or build measured of the same network, ranges and images is kept.
 
+    Args:
+        options: network, images and the folder to write to.
+        reporter: hears of the steps.
+
     Raises:
         InvalidConfig: something needed is not said.
         InvalidInput: a file is missing or broken.
     """
-    order = resolve_build(_build_request(request))
+    resolved = resolve_and_save_recipe(_build_options(options))
     # The ranking is of all layers, whatever the recipe keeps in float by rank.
-    choice = order.recipe.quantization.model_copy(update={"keep_worst": 0})
-    recipe = order.recipe.model_copy(update={"quantization": choice})
-    planner, plan = int8_planner(dataclasses.replace(order, recipe=recipe), reporter)
-    report = planner.sensitivity(plan, VIEWS, request.pictures)
-    path = order.out / SENSITIVITY_NAME
+    choice = resolved.recipe.quantization.model_copy(update={"keep_worst": 0})
+    recipe = resolved.recipe.model_copy(update={"quantization": choice})
+    planner, plan = int8_planner(dataclasses.replace(resolved, recipe=recipe), reporter)
+    report = planner.sensitivity(plan, VIEWS, options.images)
+    path = resolved.out / SENSITIVITY_NAME
     write_whole(path.with_suffix(".csv"), csv_text(report).encode())
     write_sensitivity_plot(report, path.with_suffix(".png"))
     return report
 
 
-def quantization_sensitivity_command(request: SensitivityRequest) -> None:
+def quantization_sensitivity_command(options: Int8SensitivityOptions) -> None:
     """The same, with progress on stderr and the worst layers on stdout."""
-    report = run_quantization_sensitivity(request, ConsoleReporter(Console(stderr=True)))
+    report = run_quantization_sensitivity(options, ConsoleReporter(Console(stderr=True)))
     Console(file=sys.stdout).print(sensitivity_table(report))
 
 
@@ -96,14 +101,14 @@ def sensitivity_table(report: SensitivityReport) -> Table:
     return table
 
 
-def _build_request(request: SensitivityRequest) -> BuildEngineOptions:
+def _build_options(options: Int8SensitivityOptions) -> BuildEngineOptions:
     given = BuildEngineOptions(
         precisions=("int8",),
-        calibration=request.calibration,
-        dataset=request.dataset,
-        out=request.out,
+        calibration=options.calibration,
+        dataset=options.dataset,
+        out=options.out,
     )
-    subject = request.subject
+    subject = options.subject
     if subject.is_dir():
         return dataclasses.replace(given, recipe=subject / RECIPE_NAME)
     if subject.suffix == ".toml":

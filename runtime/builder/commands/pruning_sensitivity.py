@@ -37,7 +37,7 @@ TRAINING_SPLIT = "train"
 
 
 @dataclass(frozen=True)
-class PruningSensitivityRequest:
+class PruningSensitivityOptions:
     """What `runtime sensitivity --of pruning` was told.
 
     Attributes:
@@ -61,7 +61,7 @@ class PruningSensitivityRequest:
     out: Path
     split: str = "val"
     only: Optional[str] = None
-    pictures: Optional[int] = None
+    images: Optional[int] = None
     groups: Tuple[str, ...] = ()
     blocks: Tuple[str, ...] = ()
     ratios: Tuple[float, ...] = (0.25, 0.5, 0.75)
@@ -78,70 +78,78 @@ class PruningSensitivityRequest:
                 )
         if not self.ratios:
             raise InvalidInput("no ratio is given", "Give some, such as --ratios 0.25,0.5")
-        if self.recalibrate_on < 2 or (self.pictures is not None and self.pictures < 1):
+        if self.recalibrate_on < 2 or (self.images is not None and self.images < 1):
             raise InvalidInput(
                 "there are too few images", "Give 2 to recalibrate on and 1 to judge on at least"
             )
 
 
 def run_pruning_sensitivity(
-    request: PruningSensitivityRequest, reporter: Reporter
+    options: PruningSensitivityOptions, reporter: Reporter
 ) -> PruningSensitivity:
     """Measures every chosen group at every ratio; writes JSON, CSV and a plot into the folder.
 
     What the folder already holds of the same network and images is not measured again.
 
+    Args:
+        options: network, groups, images and the folder to write to.
+        reporter: hears of the steps.
+
     Raises:
         InvalidInput: a file, group or ratio cannot be used, or the folder holds something else.
     """
-    checkpoint = load_checkpoint(request.checkpoint)
+    checkpoint = load_checkpoint(options.checkpoint)
     card = card_of(checkpoint)
-    dataset = open_dataset(request.dataset)
+    dataset = open_dataset(options.dataset)
     require_same_classes(card.classes.to_classes(), dataset)
-    judged = _judged(dataset, request)
-    groups = chosen_groups(groups_of(checkpoint.architecture), request)
-    request.out.mkdir(parents=True, exist_ok=True)
-    with joined(request.device) as place:
+    judged = _images_to_judge_on(dataset, options)
+    groups = chosen_groups(groups_of(checkpoint.architecture), options)
+    options.out.mkdir(parents=True, exist_ok=True)
+    with joined(options.device) as place:
         trial = Trial(
             images=judged,
-            recalibration=_recalibration(dataset, judged, request),
+            recalibration=_recalibration_images(dataset, judged, options),
             spec=card.input,
             place=place,
-            importance=request.importance,
+            importance=options.importance,
         )
-        path = request.out / SENSITIVITY_NAME
+        path = options.out / SENSITIVITY_NAME
         study = SensitivityStudy(checkpoint, trial, path)
-        with reporter.step("groups cut alone", study.left(groups, request.ratios)) as advance:
-            found = study.run(groups, request.ratios, advance)
+        with reporter.step("groups cut alone", study.left(groups, options.ratios)) as advance:
+            found = study.run(groups, options.ratios, advance)
     write_whole(path.with_suffix(".csv"), csv_text(found).encode())
     write_sensitivity_plot(found, path.with_suffix(".png"))
     return found
 
 
-def pruning_sensitivity_command(request: PruningSensitivityRequest) -> None:
+def pruning_sensitivity_command(options: PruningSensitivityOptions) -> None:
     """The same, with progress on stderr and the points lost on stdout."""
-    found = run_pruning_sensitivity(request, ConsoleReporter(Console(stderr=True)))
+    found = run_pruning_sensitivity(options, ConsoleReporter(Console(stderr=True)))
     Console(file=sys.stdout).print(sensitivity_table(found))
 
 
-def chosen_groups(groups: Sequence[Group], request: PruningSensitivityRequest) -> List[Group]:
+def chosen_groups(groups: Sequence[Group], options: PruningSensitivityOptions) -> List[Group]:
     """The groups to cut; of those that share a width the first stands for all.
+
+    Args:
+        groups: all of the network's.
+        options: names groups or blocks; neither means all.
 
     Raises:
         InvalidInput: there is no such group or block.
     """
     leaders = leaders_of(groups)
     known = [group.name for group in leaders]
-    for name in request.groups:
+    for name in options.groups:
         if name not in known:
             raise InvalidInput(
                 f"the network has no group {name!r} to be cut alone",
                 f"Choose among {', '.join(known)}",
             )
-    if not request.groups and not request.blocks:
+    if not options.groups and not options.blocks:
         return leaders
-    blocks = PruningRequest(blocks=request.blocks).chosen(groups) if request.blocks else []
-    names = {*request.groups, *(group.name for group in blocks)}
+    blocks = PruningRequest(blocks=options.blocks).chosen(groups) if options.blocks else []
+    names = {*options.groups, *(group.name for group in blocks)}
     return [group for group in leaders if group.name in names]
 
 
@@ -163,23 +171,23 @@ def sensitivity_table(found: PruningSensitivity) -> Table:
     return table
 
 
-def _judged(
-    dataset: SegmentationDataset, request: PruningSensitivityRequest
+def _images_to_judge_on(
+    dataset: SegmentationDataset, options: PruningSensitivityOptions
 ) -> SegmentationDataset:
-    images = dataset.of_splits(request.split)
-    if request.only is not None:
-        images = images.named(request.only)
-    return images if request.pictures is None else images.spread(request.pictures)
+    images = dataset.of_splits(options.split)
+    if options.only is not None:
+        images = images.named(options.only)
+    return images if options.images is None else images.spread(options.images)
 
 
-def _recalibration(
-    dataset: SegmentationDataset, judged: SegmentationDataset, request: PruningSensitivityRequest
+def _recalibration_images(
+    dataset: SegmentationDataset, judged: SegmentationDataset, options: PruningSensitivityOptions
 ) -> Tuple[Path, ...]:
     """Images to measure batch norms on, none of them judged on."""
-    if request.recalibrate is not None:
-        paths = images_in(request.recalibrate, request.recalibrate_on)
+    if options.recalibrate is not None:
+        paths = images_in(options.recalibrate, options.recalibrate_on)
     elif TRAINING_SPLIT in dataset.splits:
-        learnt = dataset.of_splits(TRAINING_SPLIT).spread(request.recalibrate_on)
+        learnt = dataset.of_splits(TRAINING_SPLIT).spread(options.recalibrate_on)
         paths = [image.image for image in learnt.samples]
     else:
         raise InvalidInput(

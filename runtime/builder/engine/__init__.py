@@ -1,1 +1,1 @@
-"""The engine folder: from an order through every step to a manifest with its evidence."""
+"""The engine folder: from what a command says to a manifest with its evidence."""

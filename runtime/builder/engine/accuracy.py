@@ -28,14 +28,19 @@ class AccuracyLost(BuildFailed):
 
     Attributes:
         precision: of the build.
-        exam: which of the recipe's evaluations, counted from 0.
+        evaluation: which of the recipe's evaluations, counted from 0.
         summary: the problem without the classes.
         measured: the build's evidence on it.
         reference: FP32's.
     """
 
     def __init__(
-        self, summary: str, precision: Precision, exam: int, measured: Evidence, reference: Evidence
+        self,
+        summary: str,
+        precision: Precision,
+        evaluation: int,
+        measured: Evidence,
+        reference: Evidence,
     ) -> None:
         found = losses(measured, reference)
         losers = sorted((n for n in found if found[n] > 0), key=lambda n: -found[n])
@@ -45,11 +50,11 @@ class AccuracyLost(BuildFailed):
             "Calibrate on more images, try another calibration.rule, keep layers in "
             "quantization.keep_float, or accept it with --max-drop",
         )
-        self.precision, self.exam, self.summary = precision, exam, summary
+        self.precision, self.evaluation, self.summary = precision, evaluation, summary
         self.measured, self.reference = measured, reference
 
 
-def evidence_of(
+def measure_builds(
     segmenters: Mapping[Precision, Segmenter],
     images: SegmentationDataset,
     name: str,
@@ -68,7 +73,7 @@ def evidence_of(
     Raises:
         InvalidInput: an image is broken, or no pixel is labelled.
     """
-    reports, agreement = judged(segmenters, images, advance)
+    reports, agreement = judge_builds(segmenters, images, advance)
     return {
         precision: Evidence(
             dataset=images.name,
@@ -84,7 +89,7 @@ def evidence_of(
     }
 
 
-def judged(
+def judge_builds(
     segmenters: Mapping[Precision, Segmenter],
     images: SegmentationDataset,
     advance: Callable[[], None] = lambda: None,
@@ -126,7 +131,12 @@ def judged(
 
 
 def labels_of(segmenter: Segmenter, image: np.ndarray) -> np.ndarray:
-    """The mask of an RGB image, (height, width) uint8, of the image's size."""
+    """The mask of an RGB image, (height, width) uint8, of the image's size.
+
+    Args:
+        segmenter: of an open engine.
+        image: (height, width, 3) uint8 RGB.
+    """
     frame = Frame(np.ascontiguousarray(image[..., ::-1]), number=0, captured_at=0.0, source="build")
     return segmenter.segment(frame).labels.labels
 
@@ -162,7 +172,12 @@ def require_accuracy(
 
 
 def losses(own: Evidence, full: Evidence) -> Dict[str, float]:
-    """Points lost by class, of those that both have."""
+    """Points lost by class, of those that both have.
+
+    Args:
+        own: a build's evidence.
+        full: FP32's on the same images.
+    """
     lost: Dict[str, float] = {}
     for name, before in full.iou.items():
         after: Optional[float] = own.iou.get(name)
@@ -172,6 +187,12 @@ def losses(own: Evidence, full: Evidence) -> Dict[str, float]:
 
 
 def lowest_agreement(segmenters: Sequence[Segmenter], image: np.ndarray, mask: np.ndarray) -> float:
-    """The smallest share of pixels that any build labels as `mask` does."""
+    """The smallest share of pixels that any build labels as `mask` does.
+
+    Args:
+        segmenters: of the builds.
+        image: (height, width, 3) uint8 RGB.
+        mask: (height, width) uint8 class ids.
+    """
     shares: List[float] = [float((labels_of(s, image) == mask).mean()) for s in segmenters]
     return min(shares)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from runtime.builder.engine.accuracy import BLAMED, AccuracyLost, losses
 from runtime.builder.engine.int8_plan import RULE_IMAGES, Int8Plan, Int8Planner
 from runtime.builder.engine.resolve import ResolvedBuild
-from runtime.builder.quantization.comparison import TrialSet
+from runtime.builder.quantization.comparison import ComparisonSet
 from runtime.errors import BuildFailed
 from runtime.files.atomic import write_whole
 from runtime.repository.engine_folder import EngineFolder
@@ -52,7 +52,7 @@ class FallenClass(BaseModel):
     took_from: Optional[Exchange] = None
 
     def told(self) -> str:
-        """In a few words, the larger of the two reasons."""
+        """Name, fall and the larger of the two reasons, in a few words."""
         lost, took = self.lost_to, self.took_from
         reason = ""
         if lost is not None and (took is None or lost.pixels >= took.pixels):
@@ -67,7 +67,7 @@ class AccuracyReport(BaseModel):
 
     Attributes:
         problem: what the gate said.
-        trial: of the evaluation.
+        pictures: what the recipe calls the evaluation.
         images: images whose pixels were followed; falls are of all of them.
         classes: by fall, the largest first.
         layers: those in INT8 by the noise each makes alone, the worst first, with the logits'
@@ -86,40 +86,40 @@ class AccuracyReport(BaseModel):
 
 
 def explain_loss(
-    lost: AccuracyLost, order: ResolvedBuild, plan: Int8Plan, planner: Int8Planner
+    lost: AccuracyLost, resolved: ResolvedBuild, plan: Int8Plan, planner: Int8Planner
 ) -> BuildFailed:
     """Looks for the culprits, writes the report, and gives the error that names the worst.
 
     Args:
         lost: what the gate found.
-        order: of the build.
+        resolved: the build.
         plan: of the INT8 graph.
         planner: measures layers, resuming what was measured before.
     """
-    exam = order.exams[lost.exam]
-    trial = TrialSet.of_dataset(exam.images, RULE_IMAGES)
-    before, after = planner.confusions(trial)
+    evaluation_set = resolved.evaluation_sets[lost.evaluation]
+    images = ComparisonSet.of_dataset(evaluation_set.images, RULE_IMAGES)
+    before, after = planner.confusions(images)
     # Of all layers, so that what was measured holds however many are kept.
-    every = dataclasses.replace(plan, options=order.recipe.quantization.options())
+    every = dataclasses.replace(plan, options=resolved.recipe.quantization.options())
     sensitivity = planner.sensitivity(every)
     ranked = [layer for layer in sensitivity.worst() if layer not in plan.options.keep_float]
-    kept = order.recipe.quantization.keep_worst + BLAMED
-    recipe = EngineFolder(order.out).recipe
+    kept = resolved.recipe.quantization.keep_worst + BLAMED
+    recipe = EngineFolder(resolved.out).recipe
     report = AccuracyReport(
         problem=lost.problem,
-        pictures=exam.choice.name,
-        images=len(trial.images),
+        pictures=evaluation_set.choice.name,
+        images=len(images.paths),
         classes=fallen(lost.measured, lost.reference, before, after),
         layers=tuple((layer, sensitivity.alone[layer].sqnr_db) for layer in ranked),
         command=f"runtime build-engine --recipe {recipe} --int8 --keep-float {kept}",
     )
-    path = order.out / REPORT_NAME
+    path = resolved.out / REPORT_NAME
     write_whole(path, (report.model_dump_json(indent=1) + "\n").encode())
     classes = ", ".join(found.told() for found in report.classes[:BLAMED])
     layers = ", ".join(f"{layer} ({sqnr:.1f} dB)" for layer, sqnr in report.layers[:BLAMED])
     return BuildFailed(
         f"{lost.summary}; classes: {classes}; layers: {layers}",
-        f"Keep the worst layers in float with `{report.command}`, calibrate on more trial, "
+        f"Keep the worst layers in float with `{report.command}`, calibrate on more images, "
         f"try `--rule auto`, or accept it with --max-drop; {path} has the whole account",
     )
 
@@ -131,9 +131,9 @@ def fallen(
 
     Args:
         own: the INT8 build's evidence.
-        full: FP32's on the same trial.
+        full: FP32's on the same images.
         before: (classes, classes) FP32's counts of (truth, prediction) in the order of `iou`.
-        after: INT8's on the same trial.
+        after: INT8's, likewise.
     """
     names = list(full.iou)
     change = np.asarray(after, np.int64) - np.asarray(before, np.int64)

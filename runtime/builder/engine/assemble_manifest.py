@@ -46,7 +46,7 @@ BACKEND: BackendName = "openvino"
 
 
 class Findings(BaseModel):
-    """What the trial of all builds found out.
+    """What evaluating all builds found out.
 
     Attributes:
         evidence: by precision, in the order of the recipe's evaluations.
@@ -59,17 +59,24 @@ class Findings(BaseModel):
     minimum_agreement: Optional[float] = None
 
 
-def portable_builds(order: ResolvedBuild, plan: Optional[Int8Plan]) -> Dict[Precision, Build]:
-    """The ONNX files as builds without evidence, the reference always among them."""
-    wanted: Tuple[Precision, ...] = (REFERENCE, *order.precisions)
-    return {precision: _portable_build(order, precision, plan) for precision in wanted}
+def portable_builds(resolved: ResolvedBuild, plan: Optional[Int8Plan]) -> Dict[Precision, Build]:
+    """The ONNX files as builds without evidence, the reference always among them.
+
+    Args:
+        resolved: says which precisions, and where the files are.
+        plan: of the INT8 graph; None without one.
+    """
+    wanted: Tuple[Precision, ...] = (REFERENCE, *resolved.precisions)
+    return {precision: _portable_build(resolved, precision, plan) for precision in wanted}
 
 
-def _portable_build(order: ResolvedBuild, precision: Precision, plan: Optional[Int8Plan]) -> Build:
-    path = order.out / ARTEFACTS[precision]
+def _portable_build(
+    resolved: ResolvedBuild, precision: Precision, plan: Optional[Int8Plan]
+) -> Build:
+    path = resolved.out / ARTEFACTS[precision]
     sha256 = sha256_of(path)
     int8 = plan if precision == "int8" else None
-    recipe = order.recipe.quantization.model_dump(mode="json")
+    recipe = resolved.recipe.quantization.model_dump(mode="json")
     return Build(
         precision=precision,
         backend=BACKEND,
@@ -78,13 +85,13 @@ def _portable_build(order: ResolvedBuild, precision: Precision, plan: Optional[I
         size=path.stat().st_size,
         onnx_sha256=sha256,
         backend_version=installed_backends()[BACKEND],
-        calibration=None if int8 is None else _calibration(order, int8),
+        calibration=None if int8 is None else _calibration(resolved, int8),
         settings={} if int8 is None else int8.settings(recipe),
     )
 
 
-def _calibration(order: ResolvedBuild, plan: Int8Plan) -> Optional[Calibration]:
-    choice = order.recipe.calibration
+def _calibration(resolved: ResolvedBuild, plan: Int8Plan) -> Optional[Calibration]:
+    choice = resolved.recipe.calibration
     if choice is None:
         return None
     return Calibration(
@@ -96,89 +103,99 @@ def _calibration(order: ResolvedBuild, plan: Int8Plan) -> Optional[Calibration]:
     )
 
 
-def provisional(order: ResolvedBuild, builds: Dict[Precision, Build]) -> EngineManifest:
-    """A manifest good enough to open the engines with, for measuring them."""
-    architecture = order.checkpoint.architecture
-    cost = cost_of(architecture, order.input.height, order.input.width)
+def provisional_manifest(resolved: ResolvedBuild, builds: Dict[Precision, Build]) -> EngineManifest:
+    """A manifest good enough to open the engines with, for measuring them.
+
+    Args:
+        resolved: network, classes and input.
+        builds: by precision.
+    """
+    architecture = resolved.checkpoint.architecture
+    cost = cost_of(architecture, resolved.input.height, resolved.input.width)
     return EngineManifest(
-        name=order.recipe.name,
+        name=resolved.recipe.name,
         model=ModelCard(
             family="swiftnet",
             architecture=architecture.to_dict(),
             parameters=cost.parameters,
             macs=cost.macs,
         ),
-        classes=ClassesSpec.of(order.classes),
-        input=order.input,
-        output=_output(order),
+        classes=ClassesSpec.of(resolved.classes),
+        input=resolved.input,
+        output=_output(resolved),
         provenance=Provenance(
             created_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             runtime_version=__version__,
-            checkpoint_sha256=order.checkpoint.sha256,
-            recipe_sha256=order.recipe.sha256,
+            checkpoint_sha256=resolved.checkpoint.sha256,
+            recipe_sha256=resolved.recipe.sha256,
         ),
         builds=list(builds.values()),
     )
 
 
-def _output(order: ResolvedBuild) -> OutputSpec:
-    graph = onnx.load(str(order.out / ARTEFACTS[REFERENCE]), load_external_data=False).graph
+def _output(resolved: ResolvedBuild) -> OutputSpec:
+    graph = onnx.load(str(resolved.out / ARTEFACTS[REFERENCE]), load_external_data=False).graph
     dimensions = graph.output[0].type.tensor_type.shape.dim
     return OutputSpec(height=dimensions[2].dim_value, width=dimensions[3].dim_value)
 
 
-def assembled(
-    order: ResolvedBuild, builds: Dict[Precision, Build], findings: Findings
+def assemble_manifest(
+    resolved: ResolvedBuild, builds: Dict[Precision, Build], findings: Findings
 ) -> EngineManifest:
-    """The final manifest: ordered builds with their evidence, and former ones that still hold.
+    """The final manifest: builds asked for with their evidence, and former ones that still hold.
 
     Where it says nothing new it is the former manifest, date included.
+
+    Args:
+        resolved: network, classes, input and the precisions asked for.
+        builds: by precision, without evidence.
+        findings: the evidence, and what the canary demands.
     """
-    ordered = [
+    asked = [
         builds[precision].model_copy(update={"evidence": findings.evidence[precision]})
-        for precision in order.precisions
+        for precision in resolved.precisions
     ]
-    former = _former_manifest(order)
-    replaced = {build.artefact for build in ordered}
+    former = _former_manifest(resolved)
+    replaced = {build.artefact for build in asked}
     others = [] if former is None else [b for b in former.builds if b.artefact not in replaced]
-    kept = [build for build in others if _follows_from_what_is_here(order, build)]
-    canary = _canary(order, findings, former if kept else None)
+    kept = [build for build in others if _follows_from_what_is_here(resolved, build)]
+    canary = _canary(resolved, findings, former if kept else None)
     changes: Dict[str, Any] = {
-        "builds": ordered + kept,
+        "builds": asked + kept,
         "canary": canary,
-        "plan_sources": _plan_sources(order, former),
+        "plan_sources": _plan_sources(resolved, former),
     }
-    plain = provisional(order, builds).model_copy(update=changes).model_dump()
+    plain = provisional_manifest(resolved, builds).model_copy(update=changes).model_dump()
     fresh = EngineManifest.model_validate(plain)
     return former if former is not None and _says_the_same(former, fresh) else fresh
 
 
-def _follows_from_what_is_here(order: ResolvedBuild, build: Build) -> bool:
+def _follows_from_what_is_here(resolved: ResolvedBuild, build: Build) -> bool:
     """Whether a former build is portable, or a plan of a file that is still the same."""
     if build.compute_capability is None:
         return True
-    source = order.out / str(build.settings.get("onnx", FLOAT_MODEL))
+    source = resolved.out / str(build.settings.get("onnx", FLOAT_MODEL))
     return source.is_file() and sha256_of(source) == build.onnx_sha256
 
 
-def _plan_sources(order: ResolvedBuild, former: Optional[EngineManifest]) -> Dict[str, str]:
+def _plan_sources(resolved: ResolvedBuild, former: Optional[EngineManifest]) -> Dict[str, str]:
     """Files of the folder that plans are built from, whether or not they are builds themselves."""
     made = [FLOAT_MODEL]
-    made += [INT8_HALF_MODEL] if "int8" in order.precisions else []
-    made += [CALIBRATION_CACHE] if order.calibration_cache else []
+    made += [INT8_HALF_MODEL] if "int8" in resolved.precisions else []
+    made += [CALIBRATION_CACHE] if resolved.calibration_cache else []
     kept = {} if former is None else former.plan_sources
-    return {**kept, **{name: sha256_of(order.out / name) for name in made}}
+    return {**kept, **{name: sha256_of(resolved.out / name) for name in made}}
 
 
-def _former_manifest(order: ResolvedBuild) -> Optional[EngineManifest]:
+def _former_manifest(resolved: ResolvedBuild) -> Optional[EngineManifest]:
     """The folder's manifest, if it is of the same network and input."""
     try:
-        former = EngineFolder(order.out).manifest
+        former = EngineFolder(resolved.out).manifest
     except EngineRefused:
         # None, or one that nobody could use: it is being replaced.
         return None
-    same_network = former.provenance.checkpoint_sha256 == order.checkpoint.sha256
-    return former if same_network and former.input == order.input else None
+    same_network = former.provenance.checkpoint_sha256 == resolved.checkpoint.sha256
+    return former if same_network and former.input == resolved.input else None
 
 
 def _says_the_same(former: EngineManifest, fresh: EngineManifest) -> bool:
@@ -188,7 +205,7 @@ def _says_the_same(former: EngineManifest, fresh: EngineManifest) -> bool:
 
 
 def _canary(
-    order: ResolvedBuild, findings: Findings, former: Optional[EngineManifest]
+    resolved: ResolvedBuild, findings: Findings, former: Optional[EngineManifest]
 ) -> Optional[CanarySpec]:
     """The canary; builds of a former manifest that stay are to pass it too."""
     minimum = findings.minimum_agreement
@@ -198,8 +215,8 @@ def _canary(
         minimum = min(minimum, former.canary.minimum_agreement)
     return CanarySpec(
         image=CANARY_IMAGE,
-        image_sha256=sha256_of(order.out / CANARY_IMAGE),
+        image_sha256=sha256_of(resolved.out / CANARY_IMAGE),
         labels=CANARY_LABELS,
-        labels_sha256=sha256_of(order.out / CANARY_LABELS),
+        labels_sha256=sha256_of(resolved.out / CANARY_LABELS),
         minimum_agreement=minimum,
     )

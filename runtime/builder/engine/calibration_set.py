@@ -8,6 +8,7 @@ from typing import Optional, Tuple
 from runtime.builder.data.dataset import SegmentationDataset, evenly
 from runtime.builder.data.layouts import IMAGE_ENDINGS
 from runtime.builder.engine.recipe import CalibrationChoice
+from runtime.builder.engine.resolve_recipe import path_of
 from runtime.errors import InvalidConfig, InvalidInput
 
 
@@ -31,7 +32,7 @@ def calibration_images(
             "Give --calib DIR with some hundred images as the camera takes them",
         )
     if choice.folder is not None:
-        images = images_in(out / choice.folder)
+        images = images_in(path_of(choice.folder, out))
     elif dataset is not None:
         samples = dataset.of_splits(*choice.splits).named(choice.pictures).samples
         images = tuple(sample.image for sample in samples)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 from runtime.builder.card import TrainingCard
-from runtime.builder.data.layouts import open_dataset
+from runtime.builder.data.dataset import SegmentationDataset
 from runtime.builder.engine.recipe import CalibrationChoice, EvaluationChoice, Recipe
-from runtime.errors import RuntimeFault
 
 _DEFAULT_NAME = "engine"
 # dataset.json lies at most two folders above the images of a split.
@@ -23,15 +22,14 @@ def name_from(path: Path) -> str:
     return name[:64] or _DEFAULT_NAME
 
 
-def derived_recipe(
-    checkpoint: Path, card: Optional[TrainingCard], calibration: Optional[Path], out: Path
-) -> Recipe:
-    """What can be known: the dataset around the calibration images, and what was held out.
+def recipe_from_paths(checkpoint: Path, calibration: Optional[Path], out: Path) -> Recipe:
+    """What paths alone tell: name, files, precisions and the dataset around the images.
+
+    The calibration itself is put in with the other flags.
 
     Args:
         checkpoint: the trained network's file.
-        card: what it says about itself.
-        calibration: folder of images; without one only float builds are possible.
+        calibration: folder of images, if any; without one only float builds are possible.
         out: the engine folder, which the recipe's paths start from.
     """
     dataset = None if calibration is None else dataset_around(calibration)
@@ -40,13 +38,16 @@ def derived_recipe(
         checkpoint=os.path.relpath(checkpoint, out),
         dataset=None if dataset is None else os.path.relpath(dataset, out),
         precisions=("fp32",) if calibration is None else ("fp32", "int8"),
-        calibration=None if calibration is None else calibration_from(calibration, out),
-        evaluation=() if dataset is None else tuple(_evaluations(dataset, card)),
     )
 
 
 def calibration_from(folder: Path, out: Path) -> CalibrationChoice:
-    """All images of a folder, under a name that tells the folder."""
+    """All images of a folder, under a name that tells the folder.
+
+    Args:
+        folder: of the images.
+        out: the engine folder, which the choice's path starts from.
+    """
     resolved = folder.resolve()
     # `images` says nothing; the split and the dataset above it do.
     parts = [part for part in resolved.parts[-3:] if part not in ("images", os.sep)]
@@ -62,14 +63,15 @@ def dataset_around(folder: Path) -> Optional[Path]:
     return next((c for c in candidates if (c / "dataset.json").is_file()), None)
 
 
-def _evaluations(folder: Path, card: Optional[TrainingCard]) -> List[EvaluationChoice]:
-    """The images that training held out, and the split `val`; unknown counts as seen."""
-    try:
-        dataset = open_dataset(folder)
-    except RuntimeFault:
-        # Images without label maps can calibrate, though nothing can be measured on them.
-        return []
-    splits = {image.split for image in dataset.samples}
+def default_evaluations(
+    dataset: SegmentationDataset, card: Optional[TrainingCard]
+) -> Tuple[EvaluationChoice, ...]:
+    """The images that training held out, and the split `val`; unknown counts as seen.
+
+    Args:
+        dataset: to choose from.
+        card: what the checkpoint says about its training, if anything.
+    """
     learnt = None if card is None or card.dataset != dataset.name else card.plan
     choices: List[EvaluationChoice] = []
     if learnt is not None and learnt.get("hold_out"):
@@ -81,7 +83,7 @@ def _evaluations(folder: Path, card: Optional[TrainingCard]) -> List[EvaluationC
                 seen_in_training=False,
             )
         )
-    if "val" in splits:
+    if "val" in dataset.splits:
         seen = learnt is None or "val" in learnt["splits"]
         choices.append(EvaluationChoice(name="val", splits=("val",), seen_in_training=seen))
-    return choices
+    return tuple(choices)

@@ -10,9 +10,8 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from pydantic import Field, model_validator
 from typing_extensions import Literal
 
-from runtime.builder.quantization.choose_rule import AUTO
-from runtime.builder.quantization.histogram import DEFAULT_RULE, RULES
 from runtime.builder.quantization.qdq_placement import QuantizationOptions
+from runtime.builder.quantization.rules import DEFAULT_RULE, RULES_OR_AUTO
 from runtime.builder.tensorrt.plan_settings import PlanChoice
 from runtime.files.toml import Table, read_toml, table_from_values
 from runtime.repository.manifest import Precision, Resampling
@@ -42,7 +41,7 @@ class CalibrationChoice(Table):
         name: of the set, under which its range tables are kept.
         folder: a folder of images; or, without one, images of the dataset:
         splits: from these splits,
-        images: whose names match this shell pattern.
+        pictures: whose names match this shell pattern.
         count: at most so many, evenly spread.
         rule: which threshold to take from the distributions; `auto` measures every rule.
     """
@@ -56,13 +55,13 @@ class CalibrationChoice(Table):
 
     @model_validator(mode="after")
     def _known_rule(self) -> CalibrationChoice:
-        if self.rule not in (AUTO, *RULES):
-            raise ValueError(f"rule {self.rule!r} is none of {', '.join((AUTO, *RULES))}")
+        if self.rule not in RULES_OR_AUTO:
+            raise ValueError(f"rule {self.rule!r} is none of {', '.join(RULES_OR_AUTO)}")
         return self
 
 
 class QuantizationChoice(Table):
-    """What becomes INT8; see `placement.QuantizationOptions`.
+    """What becomes INT8; see `QuantizationOptions`.
 
     Attributes:
         keep_worst: so many layers stay float besides, those that INT8 hurts most.
@@ -92,7 +91,7 @@ class EvaluationChoice(Table):
     Attributes:
         name: what the manifest calls the measurement.
         splits: of the dataset.
-        images: shell pattern of the names.
+        pictures: shell pattern of the images' names.
         seen_in_training: whether the network learnt from any of them.
     """
 
@@ -150,7 +149,7 @@ class Recipe(Table):
 
     @property
     def sha256(self) -> str:
-        """Of what the recipe decides; where files lie, and the file's layout, do not count."""
+        """The hash of what the recipe decides; where files lie, and its layout, do not count."""
         decided = self.model_dump(mode="json", exclude=_SAID_ELSEWHERE)
         plain = json.dumps(decided, sort_keys=True)
         return hashlib.sha256(plain.encode()).hexdigest()

@@ -52,6 +52,10 @@ class ModelPredictor:
 def evaluate(predict: Predictor, images: SegmentationDataset) -> EvaluationReport:
     """Compares predictions with the truth at each image's own size, one image at a time.
 
+    Args:
+        predict: what is measured.
+        images: labelled, with the classes that it predicts.
+
     Raises:
         InvalidInput: an image is broken, a prediction has another size or foreign ids, or no
             pixel is labelled.
@@ -65,6 +69,11 @@ def evaluate(predict: Predictor, images: SegmentationDataset) -> EvaluationRepor
 
 def agreement(first: Predictor, second: Predictor, images: SegmentationDataset) -> float:
     """Share of all pixels, unlabelled ones included, to which two predictors give one class.
+
+    Args:
+        first: one predictor.
+        second: the other.
+        images: of which labels are of no interest.
 
     Raises:
         InvalidInput: an image is broken.

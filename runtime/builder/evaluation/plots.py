@@ -17,7 +17,12 @@ READABLE_NUMBERS = 24
 
 
 def write_report(report: EvaluationReport, folder: Path) -> None:
-    """Writes a report as JSON, and its confusion matrix as an image, into an existing folder."""
+    """Writes a report as JSON, and its confusion matrix as an image, into an existing folder.
+
+    Args:
+        report: what was measured.
+        folder: gets report.json and confusion.png.
+    """
     write_whole(folder / REPORT_NAME, (report.model_dump_json(indent=2) + "\n").encode())
     write_confusion(report, folder / CONFUSION_NAME)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator, model_validator
-from typing_extensions import Literal
 
+from runtime.builder.pruning.choices import AllocationName, ImportanceName, MaskScope
 from runtime.builder.pruning.groups import Group
 from runtime.errors import InvalidInput
 
@@ -45,8 +45,8 @@ class PruningRequest(BaseModel):
     ratio: float = 0.5
     ratios: Dict[str, float] = {}
     budget_ms: Optional[float] = None
-    allocation: Literal["local", "global", "cost", "latency"] = "local"
-    importance: Literal["l1", "l2", "bn", "pyramid", "random", "context"] = "l1"
+    allocation: AllocationName = "local"
+    importance: ImportanceName = "l1"
     seed: int = 0
     alignment: int = INT8_ALIGNMENT
     floor: int = 1
@@ -150,7 +150,7 @@ class MaskRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    scope: Literal["global", "layer"] = "global"
+    scope: MaskScope = "global"
     ratio: float = 0.2
 
     @field_validator("ratio")

@@ -21,7 +21,7 @@ from typing_extensions import Literal
 from runtime.builder.data.dataset import read_image
 from runtime.builder.export.onnx_graph import OnnxGraph
 from runtime.builder.export.onnx_runner import OnnxRunner
-from runtime.builder.quantization.histogram import RULES, Histogram
+from runtime.builder.quantization.histogram import THRESHOLDS, Histogram
 from runtime.builder.quantization.qdq_placement import EVERYTHING, placement_for
 from runtime.errors import BuildFailed, InvalidConfig, InvalidInput
 from runtime.files.validation import first_complaint
@@ -71,9 +71,9 @@ class RangeTable(BaseModel):
         Raises:
             InvalidConfig: there is no such rule.
         """
-        if rule not in RULES:
+        if rule not in THRESHOLDS:
             raise InvalidConfig(
-                f"there is no calibration rule {rule!r}", f"Choose one of {', '.join(RULES)}"
+                f"there is no calibration rule {rule!r}", f"Choose one of {', '.join(THRESHOLDS)}"
             )
         return {tensor: by_rule[rule] for tensor, by_rule in self.ranges.items()}
 
@@ -112,7 +112,7 @@ def ranges_from_images(
         preprocessing=spec,
         images=calibration_images(images),
         ranges={
-            tensor: {name: rule(histogram) for name, rule in RULES.items()}
+            tensor: {name: rule(histogram) for name, rule in THRESHOLDS.items()}
             for tensor, histogram in zip(tensors, histograms)
         },
     )

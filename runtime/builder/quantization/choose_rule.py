@@ -1,11 +1,10 @@
-"""Which threshold rule suits a network: every one's INT8 graph is judged on the same trial."""
+"""Which threshold rule suits a network: every one's INT8 graph is judged on the same images."""
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Callable, Dict, List, Mapping, Tuple
 
 import onnx
-from pydantic import BaseModel, ConfigDict
 
 from runtime.builder.quantization.calibrate import RangeTable
 from runtime.builder.quantization.comparison import (
@@ -13,64 +12,15 @@ from runtime.builder.quantization.comparison import (
     FloatAnswers,
     noise_of_difference,
 )
-from runtime.builder.quantization.histogram import DEFAULT_RULE, RULES
 from runtime.builder.quantization.qdq_placement import QuantizationOptions
 from runtime.builder.quantization.quantize import int8_from_float
+from runtime.builder.quantization.rules import DEFAULT_RULE, RULES, RuleScore
 
-AUTO = "auto"
-"""In place of a rule: choose one by measuring all."""
 NOISE = 2.0
 """Standard errors within which a difference counts as none."""
 
 
-class RuleScore(BaseModel):
-    """One rule's INT8 graph on the images of the choice.
-
-    Attributes:
-        miou: with the truth; None without labels.
-        agreement: share of pixels labelled as FP32 does.
-        sqnr_db: signal to quantization noise of the logits.
-        behind: how far its mIoU (without labels: its agreement) is below the best rule's.
-        noise: two standard errors of that difference; below it the rules are equally good.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    miou: Optional[float]
-    agreement: float
-    sqnr_db: float
-    behind: float
-    noise: Optional[float]
-
-    @property
-    def is_as_good(self) -> bool:
-        """Whether nothing but noise separates it from the best; a single image tells nothing."""
-        return self.noise is None or self.behind <= self.noise
-
-
-class RuleChoice(BaseModel):
-    """The rule chosen, and every rule's score.
-
-    Attributes:
-        rule: the chosen one.
-        reason: in words.
-        trial: what they are called.
-        images: how many there are.
-        reference_miou: FP32's on them; None without labels.
-        scores: by rule.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    rule: str
-    reason: str
-    pictures: str
-    images: int
-    reference_miou: Optional[float]
-    scores: Dict[str, RuleScore]
-
-
-def rule_chosen(
+def choose_rule(
     model: onnx.ModelProto,
     table: RangeTable,
     options: QuantizationOptions,

@@ -1,6 +1,6 @@
 """How far another graph's answers lie from the float graph's, and from the truth where it is known.
 
-Counts are kept by block of consecutive trial. Leaving out one block after another tells how
+Counts are kept by block of consecutive images. Leaving out one block after another tells how
 much a figure would differ on other images of the kind: the noise below which two candidates are
 equally good.
 """
@@ -24,31 +24,31 @@ from runtime.inference.preprocess.reference import network_input
 from runtime.repository.manifest import InputSpec
 
 BLOCKS = 20
-"""At most; neighbours of a drive resemble each other, so single images are no separate trials."""
+"""At most; neighbours of a drive resemble each other, so single images would be no samples."""
 _COMPARED_LOGITS = 1 << 20
 _EXACT = 1e-20
 
 
 @dataclass(frozen=True)
-class TrialSet:
+class ComparisonSet:
     """Some images to compare graphs on: all labelled, or none.
 
     Attributes:
-        images: their paths, in an order in which neighbours may resemble each other.
+        paths: of the images, in an order in which neighbours may resemble each other.
         labelled: the same images with their truth.
     """
 
-    images: Tuple[Path, ...]
+    paths: Tuple[Path, ...]
     labelled: Optional[SegmentationDataset] = None
 
     @classmethod
-    def of_dataset(cls, dataset: SegmentationDataset, count: int) -> TrialSet:
+    def of_dataset(cls, dataset: SegmentationDataset, count: int) -> ComparisonSet:
         """At most `count` of a dataset, evenly spread."""
         some = dataset.spread(count)
         return cls(tuple(image.image for image in some.samples), some)
 
     @classmethod
-    def of_images(cls, images: Sequence[Path], count: int) -> TrialSet:
+    def of_images(cls, images: Sequence[Path], count: int) -> ComparisonSet:
         """At most `count` images without labels, evenly spread."""
         return cls(evenly(images, count))
 
@@ -109,11 +109,11 @@ def mean_iou(counts: np.ndarray) -> float:
 
 
 def noise_of_difference(one: Comparison, other: Comparison) -> float:
-    """Standard error of the difference of two graphs' `quality` on the same trial.
+    """Standard error of the difference of two graphs' `quality` on the same images.
 
     The jackknife: with d_i the difference without block i, sqrt((n-1)/n * sum((d_i - mean d)^2))
     (B. Efron, "The jackknife, the bootstrap and other resampling plans", 1982, section 3). As
-    both graphs saw the same trial, how hard those are cancels out.
+    both graphs saw the same images, how hard those are cancels out.
     """
     blocks = len(one.pixels)
     if blocks < 2:
@@ -126,13 +126,13 @@ def noise_of_difference(one: Comparison, other: Comparison) -> float:
 
 
 class FloatAnswers:
-    """What the float graph says about some trial, kept to compare other graphs with.
+    """What the float graph says about some images, kept to compare other graphs with.
 
     Of large logits every n-th row and column is kept, at most about a million numbers an image.
 
     Args:
         model: the float master.
-        trial: to compare on.
+        images: to compare on.
         spec: preprocessing.
         advance: called after each image.
     """
@@ -140,17 +140,17 @@ class FloatAnswers:
     def __init__(
         self,
         model: onnx.ModelProto,
-        trial: TrialSet,
+        images: ComparisonSet,
         spec: InputSpec,
         advance: Callable[[], None] = lambda: None,
     ) -> None:
-        self.trial = trial
+        self.images = images
         self._spec = spec
         self._upsampler = LabelUpsampler((spec.height, spec.width))
         self._logits: List[np.ndarray] = []
         self._labels: List[np.ndarray] = []
         runner = OnnxRunner(model)
-        for index in range(len(trial.images)):
+        for index in range(len(images.paths)):
             logits, labels = self._answer(runner, index)
             self._logits.append(logits)
             self._labels.append(labels)
@@ -160,7 +160,7 @@ class FloatAnswers:
     def compared(
         self, model: onnx.ModelProto, advance: Callable[[], None] = lambda: None
     ) -> Comparison:
-        """Runs another graph on the same trial.
+        """Runs another graph on the same images.
 
         Args:
             model: of the same input and output.
@@ -171,7 +171,7 @@ class FloatAnswers:
 
     def _answer(self, runner: OnnxRunner, index: int) -> Tuple[np.ndarray, np.ndarray]:
         """Some of the logits, and the labels at the image's own size."""
-        rgb = read_image(self.trial.images[index])
+        rgb = read_image(self.images.paths[index])
         bgr = np.ascontiguousarray(rgb[..., ::-1])
         height, width = bgr.shape[:2]
         placement = place(height, width, self._spec)
@@ -186,11 +186,11 @@ class FloatAnswers:
         answer: Callable[[int], Tuple[np.ndarray, np.ndarray]],
         advance: Callable[[], None],
     ) -> Comparison:
-        count = len(self.trial.images)
+        count = len(self.images.paths)
         blocks = min(BLOCKS, count)
         signal, noise = np.zeros(blocks), np.zeros(blocks)
         equal, pixels = np.zeros(blocks, np.int64), np.zeros(blocks, np.int64)
-        labelled = self.trial.labelled
+        labelled = self.images.labelled
         matrices: List[ConfusionMatrix] = []
         if labelled is not None:
             classes = labelled.classes

@@ -10,6 +10,8 @@ from typing import Callable, Dict
 
 import numpy as np
 
+from runtime.builder.quantization.rules import RULES
+
 BINS = 4096
 LEVELS = 127
 """Steps of symmetric INT8 between zero and the threshold."""
@@ -122,12 +124,12 @@ def _divergence(counts: np.ndarray, kept: int) -> float:
     return float((p * np.log(p / q)).sum())
 
 
-RULES: Dict[str, Callable[[Histogram], float]] = {
+_READERS: Dict[str, Callable[[Histogram], float]] = {
     "max": maximum,
     "percentile-99.99": lambda histogram: percentile(histogram, 0.9999),
     "percentile-99.999": lambda histogram: percentile(histogram, 0.99999),
     "mse": mean_squared_error,
     "entropy": entropy,
 }
-"""Every threshold rule by the name that recipes use."""
-DEFAULT_RULE = "mse"
+THRESHOLDS: Dict[str, Callable[[Histogram], float]] = {rule: _READERS[rule] for rule in RULES}
+"""The threshold by each of the rules that recipes name; a rule without one fails the import."""

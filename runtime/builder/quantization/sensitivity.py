@@ -103,7 +103,7 @@ class SensitivityStudy:
         thresholds: by tensor.
         options: what would become INT8.
         path: the JSON; one that belongs to another key is begun anew.
-        key: hash of the graph, thresholds, options, preprocessing and trial.
+        key: hash of the graph, thresholds, options, preprocessing and images.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class SensitivityStudy:
         twin = int8_from_float(self._model, self._thresholds, self._options)
         report = SensitivityReport(
             key=self._key,
-            images=len(answers.trial.images),
+            images=len(answers.images.paths),
             layers=self._layers,
             reference_miou=answers.itself.miou,
             all_quantized=Deviation.of(answers.compared(twin)),

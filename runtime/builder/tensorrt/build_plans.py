@@ -34,7 +34,12 @@ TWINS: Dict[str, str] = {HALF_MODEL: FLOAT_MODEL, INT8_HALF_MODEL: INT8_MODEL}
 
 
 def installed_tensorrt(choice: PlanChoice, machine: Machine) -> Optional[ModuleName]:
-    """Which TensorRT builds here; None if there is none. Only RTX builds for named GPUs."""
+    """Which TensorRT builds here; None if there is none. Only RTX builds for named GPUs.
+
+    Args:
+        choice: names GPUs, or means the one here.
+        machine: whose packages count.
+    """
     names: Tuple[ModuleName, ...] = ("tensorrt", "tensorrt_rtx")
     if choice.compute_capabilities:
         names = ("tensorrt_rtx", "tensorrt")
@@ -70,11 +75,11 @@ def build_plans(
     capabilities = capabilities_of(trt)
     targets = [Target(capability) for capability in choice.compute_capabilities]
     manifest = folder.manifest
-    for precision in _ordered(folder, precisions, choice):
+    for precision in _precisions_to_build(folder, precisions, choice):
         options = choice.options(precision)
         if options.dla_core is None:
             typing = capabilities.typing(options.typing)
-            _complete(EngineFolder(folder.path), SOURCES[typing, precision])
+            _write_missing_twin(EngineFolder(folder.path), SOURCES[typing, precision])
         for target in targets or [target_on(here)]:
             with reporter.step(f"plan {precision} {target.label}", PARTS) as advance:
                 fresh = EngineFolder(folder.path)
@@ -82,10 +87,10 @@ def build_plans(
     return manifest
 
 
-def _ordered(
+def _precisions_to_build(
     folder: EngineFolder, precisions: Iterable[Precision], choice: PlanChoice
 ) -> List[Precision]:
-    """The asked precisions, or those of the portable builds, each once and the fastest last."""
+    """The precisions asked for, or those of the portable builds, each once and the fastest last."""
     portable = {b.precision for b in folder.manifest.builds if b.compute_capability is None}
     wanted = set(precisions) or portable
     if choice.dla_core is not None:
@@ -97,7 +102,7 @@ def _ordered(
     return [precision for precision in reversed(FASTEST_FIRST) if precision in wanted]
 
 
-def _complete(folder: EngineFolder, source: str) -> None:
+def _write_missing_twin(folder: EngineFolder, source: str) -> None:
     """Writes a twin that a folder came without, where that can be done."""
     origin = TWINS.get(source)
     is_there = (folder.path / source).is_file() and folder.plan_source(source) is not None

@@ -64,7 +64,7 @@ class Target:
 
     @property
     def label(self) -> str:
-        """For the names of files."""
+        """What the target is called in the names of files."""
         if self.device is None:
             return f"sm{self.compute_capability.replace('.', '')}"
         return re.sub(r"[^a-z0-9]+", "-", self.device.lower()).strip("-")
@@ -95,6 +95,11 @@ def source_of(
     Where the choice is free, a folder without the file for strong typing is built from the one for
     weak typing, if this TensorRT has that.
 
+    Args:
+        folder: holds the ONNX files.
+        capabilities: of this TensorRT.
+        options: precision, and typing where it is asked for.
+
     Raises:
         BuildFailed: this TensorRT lacks the typing that is asked for.
     """
@@ -117,6 +122,13 @@ def add_tensorrt_build(
     module: Optional[TensorRT] = None,
 ) -> EngineManifest:
     """Builds a plan into a finished folder and names it in the manifest, where serving finds it.
+
+    Args:
+        folder: a finished one.
+        options: what to build.
+        target: the GPU that the plan is for.
+        advance: see `plan_from_onnx`.
+        module: a TensorRT; None imports `tensorrt`.
 
     Raises:
         BuildFailed: see `tensorrt_build`.
@@ -160,17 +172,17 @@ def tensorrt_build(
     capabilities = capabilities_of(trt)
     typing, source = source_of(folder, capabilities, options)
     twin = portable_twin(folder.manifest, options.precision)
-    onnx = _verified(folder, source, f"a {typing}ly typed plan in {options.precision}")
+    onnx = _require_source(folder, source, f"a {typing}ly typed plan in {options.precision}")
     names = _names_of(options, target, capabilities)
     completed = replace(
         options,
         typing=typing,
-        timing_cache=_content(folder, names.timings),
+        timing_cache=_read_if_there(folder, names.timings),
         ranges=_ranges(folder, options),
         compute_capabilities=() if target.device else (target.compute_capability,),
     )
     plan = plan_from_onnx(onnx.read_bytes(), completed, trt, advance)
-    path = _written(folder, names, plan)
+    path = _write_files(folder, names, plan)
     return Build(
         precision=options.precision,
         backend=capabilities.backend,
@@ -190,6 +202,10 @@ def tensorrt_build(
 def portable_twin(manifest: EngineManifest, precision: Precision) -> Optional[Build]:
     """The build of the same precision that runs anywhere; None if there is none.
 
+    Args:
+        manifest: of the engine folder.
+        precision: of the plan.
+
     Raises:
         BuildFailed: it is missing and nothing else says how INT8 was calibrated.
     """
@@ -204,7 +220,7 @@ def portable_twin(manifest: EngineManifest, precision: Precision) -> Optional[Bu
     return None
 
 
-def _verified(folder: EngineFolder, name: str, wanted_for: str) -> Path:
+def _require_source(folder: EngineFolder, name: str, wanted_for: str) -> Path:
     path = folder.plan_source(name)
     if path is None:
         raise BuildFailed(
@@ -219,7 +235,7 @@ def _ranges(folder: EngineFolder, options: PlanOptions) -> Mapping[str, float]:
     """What a DLA needs in place of quantizers: the magnitude that becomes 127, by tensor."""
     if options.dla_core is None or options.precision != "int8":
         return {}
-    path = _verified(folder, CALIBRATION_CACHE, "an INT8 plan for a DLA")
+    path = _require_source(folder, CALIBRATION_CACHE, "an INT8 plan for a DLA")
     return ranges_from_cache(path.read_text(encoding="ascii"))
 
 
@@ -244,12 +260,12 @@ def _names_of(options: PlanOptions, target: Target, capabilities: Capabilities) 
     return _Names(f"{stem}.plan", f"{stem}.layers.json", f"timing.{where}.cache")
 
 
-def _content(folder: EngineFolder, name: str) -> bytes:
+def _read_if_there(folder: EngineFolder, name: str) -> bytes:
     path = folder.path / name
     return path.read_bytes() if path.is_file() else b""
 
 
-def _written(folder: EngineFolder, names: _Names, plan: Plan) -> Path:
+def _write_files(folder: EngineFolder, names: _Names, plan: Plan) -> Path:
     if plan.timing_cache is not None:
         folder.write(names.timings, plan.timing_cache)
     path = folder.write(names.plan, plan.content)

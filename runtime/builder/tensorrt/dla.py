@@ -19,6 +19,10 @@ _ACTIVATION, _ELEMENTWISE, _CONSTANT = "ACTIVATION", "ELEMENTWISE", "CONSTANT"
 def set_ranges(network: INetworkDefinition, ranges: Mapping[str, float]) -> List[str]:
     """Gives tensors their ranges, those of their neighbours included that follow from them.
 
+    Args:
+        network: gets the ranges.
+        ranges: by tensor, the magnitude that becomes 127; of calibrated tensors.
+
     Returns:
         the names of tensors without a range: layers between them compute in FP16.
     """
@@ -36,6 +40,10 @@ def completed_ranges(network: INetworkDefinition, ranges: Mapping[str, float]) -
     A rectifier's input takes the range of its output, which is all that survives. Pooling and the
     like keep the scale they read. A DLA adds only what has one scale on both sides, so the
     operands of an addition share the largest range among them and their sum.
+
+    Args:
+        network: says which tensors share a scale.
+        ranges: by tensor, the magnitude that becomes 127; of calibrated tensors.
     """
     known = {name: float(largest) for name, largest in ranges.items()}
     layers = list(layers_of(network))
@@ -48,7 +56,12 @@ def completed_ranges(network: INetworkDefinition, ranges: Mapping[str, float]) -
 def placement(
     network: INetworkDefinition, can_run_on_dla: Callable[[ILayer], bool]
 ) -> Dict[str, List[str]]:
-    """Which layers the DLA takes, and which fall back to the GPU, by name."""
+    """Which layers the DLA takes, and which fall back to the GPU, by name.
+
+    Args:
+        network: to be placed.
+        can_run_on_dla: the builder configuration's answer for a layer.
+    """
     computing = [layer for layer in layers_of(network) if layer.type.name != _CONSTANT]
     on_dla = [can_run_on_dla(layer) for layer in computing]
     return {

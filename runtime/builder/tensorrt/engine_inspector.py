@@ -89,7 +89,11 @@ class Inspection:
         }
 
     def not_int8(self, meant: Iterable[str]) -> Dict[str, str]:
-        """Of the convolutions that are quantized in the graph, those that compute otherwise."""
+        """The convolutions that are quantized in the graph and compute otherwise, with the type.
+
+        Args:
+            meant: names of the convolutions that are quantized in the graph.
+        """
         types = {
             origin: layer.computes_in
             for layer in self.layers
@@ -174,7 +178,7 @@ def _layer_of_line(match: Match[str]) -> InspectedLayer:
 
 
 def _is_convolution(kind: str) -> bool:
-    """Such as CaskConvolution, CudnnConvolution and FusedConvActConvolution."""
+    """Whether a kind of layer is one, such as CaskConvolution and FusedConvActConvolution."""
     return kind.endswith(_CONVOLUTION)
 
 

@@ -30,13 +30,24 @@ _ONE_BY_ONE = "Build for one image at a time, or for an input whose sides divide
 
 
 def network_flags(capabilities: Capabilities, typing: Typing) -> List[str]:
-    """Names of the creation flags that a network of this typing needs on this TensorRT."""
+    """Names of the creation flags that a network of this typing needs on this TensorRT.
+
+    Args:
+        capabilities: of this TensorRT.
+        typing: of the network.
+    """
     names = ["EXPLICIT_BATCH"] if capabilities.explicit_batch else []
     return names + (["STRONGLY_TYPED"] if typing == "strong" else [])
 
 
 def empty_network(trt: TensorRT, builder: Builder, flags: List[str]) -> INetworkDefinition:
-    """A network without layers."""
+    """A network without layers.
+
+    Args:
+        trt: the module.
+        builder: of the module.
+        flags: names of creation flags; see `network_flags`.
+    """
     members = trt.NetworkDefinitionCreationFlag.__members__
     return builder.create_network(sum(1 << int(members[name]) for name in flags))
 
@@ -45,6 +56,12 @@ def fill_from_onnx(
     parser: OnnxParser, onnx: bytes, capabilities: Capabilities, tail: LogTail
 ) -> None:
     """Reads ONNX into the parser's network.
+
+    Args:
+        parser: fills the network that it was made for.
+        onnx: the file's content.
+        capabilities: of this TensorRT.
+        tail: the log's, quoted if this fails.
 
     Raises:
         BuildFailed: the parser refuses it; with its own errors and the log's.
@@ -153,6 +170,10 @@ def open_batch(trt: TensorRT, network: INetworkDefinition) -> None:
 
     An interpolation to a fixed size would keep a batch of one for ever, and TensorRT would build
     a plan that is wrong for every other; so sizes become the scale factors that give them.
+
+    Args:
+        trt: the module.
+        network: filled, for one image; it is changed.
 
     Raises:
         BuildFailed: a factor is not exact, or a layer does not follow the input's batch.

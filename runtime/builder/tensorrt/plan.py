@@ -60,10 +60,10 @@ def plan_from_onnx(
     """Builds a plan; minutes on a small device.
 
     Args:
-        onnx: a graph of the builder that fits precision and typing; see `plan_for_device.SOURCES`.
+        onnx: a graph of the builder that fits precision and typing; see `device_plan.SOURCES`.
         options: what to build.
         module: a TensorRT; None imports `tensorrt`.
-        advance: called up to `trt_progress.PARTS` times while it builds, where this TensorRT tells
+        advance: called up to `progress.PARTS` times while it builds, where this TensorRT tells
             its progress. The build is cancelled by an exception of it, which is then raised here.
 
     Raises:
@@ -87,13 +87,13 @@ def plan_from_onnx(
         config.set_timing_cache()
         facts: Dict[str, Any] = {"module": trt.__name__, "typing": typing, "network_flags": flags}
         facts.update(config.set_dla(network))
-        content = _built(config, network, tail, advance)
+        content = _build(config, network, tail, advance)
         # Weak typing decides while it builds; what the tensors say before that means nothing.
         facts["types"] = types_of(network) if typing == "strong" else {}
         facts.update(_facts(config, network, options))
         facts["notices"] = _notices(facts, options, tail)
         layers = _layers(trt, capabilities, options, (logger, tail), content)
-        facts["inspection"] = _inspected(layers, network, options)
+        facts["inspection"] = _inspect(layers, network, options)
         return Plan(content, tail.text, facts, config.timing_cache, layers)
 
 
@@ -122,7 +122,7 @@ def _layers(
     )
 
 
-def _inspected(
+def _inspect(
     layers: str, network: INetworkDefinition, options: PlanOptions
 ) -> Optional[Dict[str, Any]]:
     """The inspection in figures; None where there is none.
@@ -181,7 +181,7 @@ def _builder(trt: TensorRT, capabilities: Capabilities, logger: object, tail: Lo
         ) from error
 
 
-def _built(
+def _build(
     config: Configuration, network: INetworkDefinition, tail: LogTail, advance: Optional[Advance]
 ) -> bytes:
     progress = None if advance is None else config.followed_by(advance)

@@ -49,7 +49,12 @@ class PlanChoice(Table):
     def options(
         self, precision: Precision, compute_capabilities: Tuple[str, ...] = ()
     ) -> PlanOptions:
-        """The same for one plan; the target's compute capability is left to `plan_for_device`."""
+        """The same for one plan; the target's compute capability is left to `device_plan`.
+
+        Args:
+            precision: of the plan.
+            compute_capabilities: GPUs to build for; none means this machine's.
+        """
         return PlanOptions(
             precision,
             typing=self.typing,

@@ -36,12 +36,23 @@ class BuildProgress:
         self._phases: Dict[str, _Phase] = {}
 
     def started(self, name: str, parent: Optional[str], steps: int) -> None:
-        """A phase begins, within a step of its parent."""
+        """A phase begins, within a step of its parent.
+
+        Args:
+            name: of the phase.
+            parent: the phase that it is a step of; None for the whole build.
+            steps: how many it has.
+        """
         with self._lock:
             self._phases[name] = _Phase(parent, max(steps, 1))
 
     def stepped(self, name: str, step: int) -> bool:
-        """A step of a phase is done; False asks TensorRT to stop."""
+        """A step of a phase is done; False asks TensorRT to stop.
+
+        Args:
+            name: of the phase.
+            step: which of its steps, counted from 0.
+        """
         with self._lock:
             if name in self._phases:
                 self._phases[name].done = step + 1
@@ -78,7 +89,12 @@ class BuildProgress:
 
 
 def monitor_of(module: TensorRT, progress: BuildProgress) -> object:
-    """TensorRT's monitor that tells a progress; the module must have one."""
+    """TensorRT's monitor that tells a progress; the module must have one.
+
+    Args:
+        module: a TensorRT with `IProgressMonitor`.
+        progress: hears of every phase and step.
+    """
 
     def phase_start(_: object, name: str, parent: Optional[str], steps: int) -> None:
         progress.started(name, parent, steps)

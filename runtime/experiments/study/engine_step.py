@@ -87,7 +87,7 @@ def _order(
         input=card.input,
         precisions=precisions,
         calibration_images=images,
-        exams=(),
+        evaluation_sets=(),
         canary=images[0] if images else None,
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Dict, Tuple
 
 from runtime.builder.data.layouts import open_dataset
-from runtime.builder.engine.accuracy import judged
+from runtime.builder.engine.accuracy import judge_builds
 from runtime.experiments.study.recipe import JudgedChoice
 from runtime.experiments.study.step import Job, Made
 from runtime.inference.backends.open_engine import open_engine
@@ -34,7 +34,7 @@ def judge(job: Job, _: Path) -> Made:
             # A slot of this mode has one thread, as other steps run meanwhile.
             engine = open_engine(manifest, build, artefact, mode="throughput")
             segmenters[precision] = Segmenter(manifest, opened.enter_context(engine).slots[0])
-        reports, agreement = judged(segmenters, images)
+        reports, agreement = judge_builds(segmenters, images)
     return (), {
         "accuracy": {name: report.model_dump(mode="json") for name, report in reports.items()},
         "agreement": agreement,

@@ -11,7 +11,7 @@ from typing_extensions import Literal
 from runtime.builder.data.dataset import SegmentationDataset
 from runtime.builder.lottery.arms import NEED_EARLY_WEIGHTS
 from runtime.builder.pruning.request import PruningRequest
-from runtime.builder.quantization.histogram import DEFAULT_RULE, RULES
+from runtime.builder.quantization.rules import DEFAULT_RULE, RULES
 from runtime.errors import InvalidConfig, InvalidInput
 from runtime.files.toml import Table, read_toml, table_from_values
 from runtime.repository.manifest import Precision

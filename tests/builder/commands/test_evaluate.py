@@ -13,6 +13,8 @@ from runtime.builder.commands.evaluate import EvaluateOptions, run_evaluate
 from runtime.cli.main import main
 from runtime.device.machine import Machine
 from runtime.errors import EngineRefused, InvalidInput
+from runtime.repository.manifest import EngineManifest
+from tests.builder.pipeline_engine import PipelineEngine
 from tests.builder.scenes import NAMES, write_dataset
 from tests.builder.tiny_training import network, trained_checkpoint
 from tests.engines import HEIGHT, WIDTH, small_manifest
@@ -66,6 +68,22 @@ def test_an_engine_is_measured_through_the_code_that_serves_it(
         == report.miou
     )
     assert (tmp_path / "out" / "confusion.png").exists()
+
+
+def test_an_engine_with_pipelines_of_its_own_is_measured_through_them(
+    halves: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(manifest: EngineManifest, *_: object, **__: object) -> PipelineEngine:
+        return PipelineEngine(manifest)
+
+    monkeypatch.setattr(evaluate, "this_machine", lambda: Machine({"fake": "1"}))
+    monkeypatch.setattr(evaluate, "open_engine", opened)
+
+    report = run_evaluate(EvaluateOptions(engine_folder(tmp_path / "engine"), halves), None)
+
+    # Its pipeline calls everything dark, as a quarter of the image is; its slot is right on 3/4.
+    assert report.pixel_accuracy == 0.25
+    assert report.iou == {"dark": 0.25, "bright": 0}
 
 
 def test_an_engine_that_does_not_run_here_is_refused(halves: Path, tmp_path: Path) -> None:

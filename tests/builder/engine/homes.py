@@ -1,4 +1,4 @@
-"""Homes of engines: a dataset, a checkpoint and the request that builds an engine of them."""
+"""Homes of engines: a dataset, a checkpoint and the options that build an engine of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from runtime.builder.card import TrainingCard
 from runtime.builder.checkpoint import save_checkpoint
 from runtime.builder.data.layouts import open_dataset
 from runtime.builder.engine.build_steps import build_engine
-from runtime.builder.engine.resolve import BuildEngineOptions, resolve_build
+from runtime.builder.engine.options import BuildEngineOptions
+from runtime.builder.engine.save_recipe import resolve_and_save_recipe
 from runtime.builder.progress import Advance, Reporter
 from runtime.repository.engine_folder import EngineFolder
 from runtime.repository.manifest import ClassesSpec, EngineManifest
@@ -50,14 +51,14 @@ def checkpoint_in(
     return path
 
 
-def build_from_request(
-    request: BuildEngineOptions, reporter: Optional[Reporter] = None
+def build_from_options(
+    options: BuildEngineOptions, reporter: Optional[Reporter] = None
 ) -> EngineManifest:
     """As the command does it."""
-    return build_engine(resolve_build(request), reporter)
+    return build_engine(resolve_and_save_recipe(options), reporter)
 
 
-def request_in(home: Path, **changes: object) -> BuildEngineOptions:
+def options_in(home: Path, **changes: object) -> BuildEngineOptions:
     """INT8 beside FP32; a random network's labels are noise, so any drop is accepted."""
     fields = {
         "checkpoint": home / "net3.pt",

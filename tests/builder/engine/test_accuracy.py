@@ -8,7 +8,7 @@ import pytest
 
 from runtime.builder.data.dataset import SegmentationDataset
 from runtime.builder.data.layouts import open_dataset
-from runtime.builder.engine.accuracy import evidence_of, lowest_agreement, require_accuracy
+from runtime.builder.engine.accuracy import lowest_agreement, measure_builds, require_accuracy
 from runtime.builder.engine.recipe import Gate
 from runtime.errors import BuildFailed
 from runtime.inference.segmenter import Segmenter
@@ -58,7 +58,7 @@ def test_the_reference_and_the_build_are_measured_on_the_same_images(
         "fp32": segmenter(BrightnessSlot(), images),
         "int8": segmenter(BrightnessSlot(limit=4), images),
     }
-    found = evidence_of(segmenters, images, "val", True, lambda: told.append(1))
+    found = measure_builds(segmenters, images, "val", True, lambda: told.append(1))
     assert len(told) == 2
     assert found["fp32"].miou == 1
     assert found["fp32"].agreement is None

@@ -30,10 +30,10 @@ from runtime.repository.engine_folder import EngineFolder
 from runtime.repository.manifest import manifest_text
 from tests.builder.engine.homes import (
     Listener,
-    build_from_request,
+    build_from_options,
     checkpoint_in,
     engine_of,
-    request_in,
+    options_in,
 )
 from tests.builder.networks import narrow, randomised, textured_dataset
 
@@ -49,7 +49,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose engine was built once; tests that change anything take a `copy`."""
     folder = tmp_path_factory.mktemp("home")
     checkpoint_in(folder, textured_dataset(folder / "brightness"))
-    build_from_request(request_in(folder))
+    build_from_options(options_in(folder))
     return folder
 
 
@@ -61,7 +61,7 @@ def copy(built: Path, tmp_path: Path) -> Path:
 def test_the_command_shows_the_evidence_and_ends_with_how_to_serve(
     copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    build_engine_command(request_in(copy))
+    build_engine_command(options_in(copy))
     told = capsys.readouterr()
     assert "measured on" in told.out
     assert told.err.splitlines()[-1] == f"Serve it with `runtime serve {engine_of(copy).path}`."
@@ -104,7 +104,7 @@ def test_ranges_are_kept_beside_the_engines(built: Path) -> None:
 def test_a_second_build_does_nothing_and_changes_nothing(built: Path) -> None:
     before = engine_of(built).manifest_path.read_bytes()
     listener = Listener()
-    build_from_request(request_in(built), listener)
+    build_from_options(options_in(built), listener)
     assert listener.ran == []
     assert listener.done_before == ["export", "calibrate", "quantize", "halve int8", "examine"]
     assert engine_of(built).manifest_path.read_bytes() == before
@@ -115,7 +115,7 @@ def test_a_changed_rule_makes_anew_what_depends_on_it(copy: Path) -> None:
     text = recipe.read_text(encoding="utf-8")
     recipe.write_text(text.replace("[calibration]", '[calibration]\nrule = "max"'), "utf-8")
     listener = Listener()
-    build_from_request(request_in(copy), listener)
+    build_from_options(options_in(copy), listener)
     assert listener.done_before == ["export", "calibrate"]
     assert listener.ran == ["quantize", "halve int8", "examine"]
 
@@ -123,15 +123,15 @@ def test_a_changed_rule_makes_anew_what_depends_on_it(copy: Path) -> None:
 def test_another_checkpoint_makes_everything_anew_and_drops_former_builds(copy: Path) -> None:
     other = checkpoint_in(copy, copy / "brightness", seed=4)
     listener = Listener()
-    manifest = build_from_request(
-        request_in(copy, checkpoint=other, precisions=("fp32",)), listener
+    manifest = build_from_options(
+        options_in(copy, checkpoint=other, precisions=("fp32",)), listener
     )
     assert listener.ran == ["export", "examine"]
     assert [build.precision for build in manifest.builds] == ["fp32"]
 
 
 def test_a_further_precision_joins_the_builds_that_are_there(copy: Path) -> None:
-    manifest = build_from_request(request_in(copy, precisions=("fp16",)))
+    manifest = build_from_options(options_in(copy, precisions=("fp16",)))
     assert sorted(build.precision for build in manifest.builds) == ["fp16", "fp32", "int8"]
     folder = engine_of(copy)
     assert all(folder.verified(build).is_file() for build in folder.manifest.builds)
@@ -151,7 +151,7 @@ def test_the_twin_for_strongly_typed_tensorrt_is_written_and_vouched_for(built: 
 def test_labels_and_a_calibration_cache_are_written_when_asked_for(copy: Path) -> None:
     folder = engine_of(copy).path
     assert not list(folder.glob("*labels.onnx"))
-    manifest = build_from_request(request_in(copy, labels_inside=True, calibration_cache=True))
+    manifest = build_from_options(options_in(copy, labels_inside=True, calibration_cache=True))
     assert sorted(path.name for path in folder.glob("*labels.onnx")) == [
         "model.int8.labels.onnx",
         "model.labels.onnx",
@@ -173,9 +173,9 @@ def test_plans_are_built_last_into_the_finished_folder(
         return folder.manifest
 
     monkeypatch.setattr(build_steps, "build_plans", noted)
-    build_from_request(request_in(copy))
+    build_from_options(options_in(copy))
     assert asked == []
-    manifest = build_from_request(request_in(copy, plans={"workspace_mib": 64}))
+    manifest = build_from_options(options_in(copy, plans={"workspace_mib": 64}))
     assert asked == [(("fp32", "int8"), 64)]
     assert manifest == engine_of(copy).manifest
 
@@ -193,12 +193,12 @@ def test_a_plan_stays_until_the_file_it_was_built_from_changes(copy: Path) -> No
     )
     with_plan = folder.manifest.model_copy(update={"builds": [*folder.manifest.builds, plan]})
     folder.manifest_path.write_text(manifest_text(with_plan), encoding="utf-8")
-    same = build_from_request(request_in(copy))
+    same = build_from_options(options_in(copy))
     assert same.builds[-1] == plan
     recipe = folder.recipe.read_text(encoding="utf-8")
     changed = recipe.replace("[calibration]", '[calibration]\nrule = "max"')
     folder.recipe.write_text(changed, encoding="utf-8")
-    assert plan.artefact not in {b.artefact for b in build_from_request(request_in(copy)).builds}
+    assert plan.artefact not in {b.artefact for b in build_from_options(options_in(copy)).builds}
 
 
 def test_a_build_killed_on_the_way_is_taken_up_where_it_stopped(
@@ -210,10 +210,10 @@ def test_a_build_killed_on_the_way_is_taken_up_where_it_stopped(
     with monkeypatch.context() as patched:
         patched.setattr(build_steps, "int8_from_float", killed)
         with pytest.raises(KeyboardInterrupt):
-            build_from_request(request_in(home))
+            build_from_options(options_in(home))
     assert not engine_of(home).manifest_path.exists()
     listener = Listener()
-    build_from_request(request_in(home), listener)
+    build_from_options(options_in(home), listener)
     assert listener.done_before == ["export", "calibrate"]
     assert engine_of(home).manifest.builds
 
@@ -222,7 +222,7 @@ def test_a_damaged_artefact_is_made_again(copy: Path) -> None:
     artefact = engine_of(copy).path / "model.int8.onnx"
     artefact.write_bytes(artefact.read_bytes()[:-1])
     listener = Listener()
-    build_from_request(request_in(copy), listener)
+    build_from_options(options_in(copy), listener)
     assert listener.ran == ["quantize"]
 
 
@@ -230,7 +230,7 @@ def test_a_broken_image_stops_the_build_and_leaves_no_manifest(home: Path) -> No
     broken = home / "brightness" / "train" / "images" / "image-1.png"
     broken.write_bytes(broken.read_bytes()[:50])
     with pytest.raises(InvalidInput, match=r"image-1\.png"):
-        build_from_request(request_in(home))
+        build_from_options(options_in(home))
     assert not engine_of(home).manifest_path.exists()
     assert not list((home / "calibration").glob("**/*.json"))
 
@@ -245,7 +245,7 @@ def test_a_build_that_loses_too_much_leaves_no_manifest(
 
     monkeypatch.setattr(build_steps, "int8_from_float", ruined)
     with pytest.raises(BuildFailed, match="int8 build loses") as refused:
-        build_from_request(request_in(home, max_drop=0.0))
+        build_from_options(options_in(home, max_drop=0.0))
     assert not engine_of(home).manifest_path.exists()
     report = json.loads((engine_of(home).path / REPORT_NAME).read_text(encoding="utf-8"))
     worst = report["layers"][0][0]

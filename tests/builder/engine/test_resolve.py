@@ -1,130 +1,116 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, List
 
 import pytest
-import torch
 
+from runtime.builder.checkpoint import load_checkpoint
+from runtime.builder.data.layouts import open_dataset
 from runtime.builder.engine import resolve
-from runtime.builder.engine.recipe import recipe_from_file
-from runtime.builder.engine.resolve import BuildEngineOptions, resolve_build
+from runtime.builder.engine.options import BuildEngineOptions
+from runtime.builder.engine.resolve import resolve_build
 from runtime.device.machine import Machine
 from runtime.errors import InvalidConfig, InvalidInput
-from tests.builder.engine.homes import checkpoint_in
-from tests.builder.networks import narrow, randomised, textured_dataset
+from tests.builder.engine.recipes import CALIBRATION, INPUT, recipe_in
+from tests.builder.networks import textured_dataset
 
 
 @pytest.fixture
-def dataset(tmp_path: Path) -> Path:
-    return textured_dataset(tmp_path / "brightness")
+def reads(monkeypatch: pytest.MonkeyPatch) -> List[Path]:
+    """The checkpoints and datasets that resolving reads, in order."""
+    read: List[Path] = []
+
+    def noting(load: Callable[[Path], Any]) -> Callable[[Path], Any]:
+        def load_and_note(path: Path) -> Any:
+            read.append(path)
+            return load(path)
+
+        return load_and_note
+
+    monkeypatch.setattr(resolve, "load_checkpoint", noting(load_checkpoint))
+    monkeypatch.setattr(resolve, "open_dataset", noting(open_dataset))
+    return read
 
 
-@pytest.fixture
-def bare(tmp_path: Path) -> Path:
-    """A checkpoint as others publish them: tensors, and nothing about what they are for."""
-    path = tmp_path / "published.pth"
-    torch.save(randomised(narrow(levels=1)).state_dict(), path)
-    return path
+def test_a_derived_recipe_takes_one_look_at_each_file_and_writes_none(
+    carded: Path, dataset: Path, tmp_path: Path, reads: List[Path]
+) -> None:
+    out = tmp_path / "engines" / "street"
+    images = dataset / "train" / "images"
+    resolved = resolve_build(BuildEngineOptions(checkpoint=carded, calibration=images, out=out))
+    assert len(resolved.evaluation_sets) == 2
+    assert reads == [carded, dataset]
+    assert not out.exists()
 
 
-@pytest.fixture
-def carded(tmp_path: Path, dataset: Path) -> Path:
-    """A checkpoint that knows what it was trained on."""
-    path = checkpoint_in(tmp_path, dataset, hold_out="image-2")
-    return path.rename(tmp_path / "Street Net.pt")
+def test_a_written_recipe_takes_one_look_at_each_file(
+    bare: Path, dataset: Path, tmp_path: Path, reads: List[Path]
+) -> None:
+    recipe = recipe_in(tmp_path / "street", input=INPUT, calibration=CALIBRATION)
+    resolve_build(BuildEngineOptions(recipe=recipe))
+    assert reads == [bare, dataset]
 
 
-def recipe_in(folder: Path, **lines: Any) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "recipe.toml"
-    text = 'name = "street"\ncheckpoint = "../published.pth"\ndataset = "../brightness"\n'
-    path.write_text(text + "".join(f"\n{body}\n" for body in lines.values()), encoding="utf-8")
-    return path
-
-
-INPUT = "[input]\nheight = 64\nwidth = 96"
-CALIBRATION = '[calibration]\nname = "few"\ncount = 2'
+def test_a_derived_recipe_evaluates_on_the_dataset_that_is_named(
+    carded: Path, dataset: Path, tmp_path: Path, reads: List[Path]
+) -> None:
+    apart = tmp_path / "apart"
+    apart.mkdir()
+    for image in (dataset / "train" / "images").iterdir():
+        shutil.copy(image, apart)
+    resolved = resolve_build(
+        BuildEngineOptions(checkpoint=carded, calibration=apart, dataset=dataset, out=tmp_path)
+    )
+    assert [each.choice.name for each in resolved.evaluation_sets] == ["held out image-2", "val"]
+    assert reads == [carded, dataset]
 
 
 def test_a_checkpoint_and_a_folder_are_enough(carded: Path, dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "engines" / "street"
-    order = resolve_build(
+    resolved = resolve_build(
         BuildEngineOptions(checkpoint=carded, calibration=dataset / "train" / "images", out=out)
     )
-    assert order.recipe.name == "street"
-    assert order.precisions == ("fp32", "int8")
-    assert (order.input.height, order.input.geometry) == (64, "stretch")
-    assert [path.name for path in order.calibration_images] == [
+    assert resolved.recipe.name == "street"
+    assert resolved.precisions == ("fp32", "int8")
+    assert (resolved.input.height, resolved.input.geometry) == (64, "stretch")
+    assert [path.name for path in resolved.calibration_images] == [
         "image-0.png",
         "image-1.png",
         "image-2.png",
     ]
-    assert order.classes.names[0] == "black"
+    assert resolved.classes.names[0] == "black"
 
 
 def test_what_was_held_out_is_found_and_called_unseen(
     carded: Path, dataset: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "engine"
-    order = resolve_build(
+    resolved = resolve_build(
         BuildEngineOptions(checkpoint=carded, calibration=dataset / "train" / "images", out=out)
     )
-    told = [(e.choice.name, e.choice.seen_in_training, len(e.images)) for e in order.exams]
+    told = [
+        (e.choice.name, e.choice.seen_in_training, len(e.images)) for e in resolved.evaluation_sets
+    ]
     assert told == [("held out image-2", False, 1), ("val", False, 2)]
-
-
-def test_images_of_unknown_history_count_as_seen(bare: Path, dataset: Path, tmp_path: Path) -> None:
-    folder = dataset / "train" / "images"
-    request = BuildEngineOptions(checkpoint=bare, calibration=folder, out=tmp_path / "engine")
-    with pytest.raises(InvalidConfig, match="size of the input"):
-        resolve_build(request)
-    written = tmp_path / "engine" / "recipe.toml"
-    text = f'{written.read_text(encoding="utf-8")}\n{INPUT}\nresampling = "area"\n'
-    written.write_text(text, encoding="utf-8")
-    order = resolve_build(request)
-    assert [exam.choice.seen_in_training for exam in order.exams] == [True]
-    assert order.input.resampling == "area"
-
-
-def test_the_derived_recipe_is_written_and_builds_the_same(
-    carded: Path, dataset: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "engines" / "street"
-    first = resolve_build(
-        BuildEngineOptions(
-            checkpoint=carded, calibration=dataset / "train" / "images", out=out, max_drop=9
-        )
-    )
-    again = resolve_build(BuildEngineOptions(out=out))
-    assert recipe_from_file(out / "recipe.toml") == again.recipe
-    assert again.calibration_images == first.calibration_images
-    assert (first.recipe.gate.max_drop, again.recipe.gate.max_drop) == (9, 0.5)
 
 
 def test_the_engine_is_named_after_the_checkpoint_without_a_folder(
     carded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    order = resolve_build(BuildEngineOptions(checkpoint=carded))
-    assert order.out == Path("engines/street-net")
-    assert order.precisions == ("fp32",), "there is nothing to calibrate on"
+    resolved = resolve_build(BuildEngineOptions(checkpoint=carded))
+    assert resolved.out == Path("engines/street-net")
+    assert resolved.precisions == ("fp32",), "there is nothing to calibrate on"
 
 
 def test_a_recipe_s_paths_start_from_its_folder(bare: Path, dataset: Path, tmp_path: Path) -> None:
     recipe = recipe_in(tmp_path / "street", input=INPUT, calibration=CALIBRATION)
-    order = resolve_build(BuildEngineOptions(recipe=recipe))
-    assert order.out == tmp_path / "street"
-    assert order.checkpoint.sha256
-    assert len(order.calibration_images) == 2
-
-
-def test_a_recipe_can_build_elsewhere(bare: Path, dataset: Path, tmp_path: Path) -> None:
-    recipe = recipe_in(tmp_path / "street", input=INPUT, calibration=CALIBRATION)
-    elsewhere = tmp_path / "deep" / "er" / "copy"
-    order = resolve_build(BuildEngineOptions(recipe=recipe, out=elsewhere))
-    assert order.out == elsewhere
-    assert resolve_build(BuildEngineOptions(out=elsewhere)).checkpoint.sha256
+    resolved = resolve_build(BuildEngineOptions(recipe=recipe))
+    assert resolved.out == tmp_path / "street"
+    assert resolved.checkpoint.sha256
+    assert len(resolved.calibration_images) == 2
 
 
 def test_the_command_overrides_the_recipe(
@@ -132,7 +118,7 @@ def test_the_command_overrides_the_recipe(
 ) -> None:
     recipe = recipe_in(tmp_path / "street", input=INPUT, calibration=CALIBRATION)
     moved = textured_dataset(tmp_path / "moved")
-    order = resolve_build(
+    resolved = resolve_build(
         BuildEngineOptions(
             recipe=recipe,
             checkpoint=carded,
@@ -141,16 +127,16 @@ def test_the_command_overrides_the_recipe(
             precisions=("int8",),
         )
     )
-    assert order.precisions == ("int8",)
-    assert order.checkpoint.metadata
-    assert {path.parent.resolve() for path in order.calibration_images} == {moved / "val/images"}
+    assert resolved.precisions == ("int8",)
+    assert resolved.checkpoint.metadata
+    assert {path.parent.resolve() for path in resolved.calibration_images} == {moved / "val/images"}
 
 
-def test_the_canary_is_the_named_image_or_the_first_of_an_exam(
+def test_the_canary_is_the_named_image_or_the_first_evaluated(
     bare: Path, dataset: Path, tmp_path: Path
 ) -> None:
-    exam = '[[evaluation]]\nname = "val"\nsplits = ["val"]\nseen_in_training = false'
-    recipe = recipe_in(tmp_path / "street", input=INPUT, calibration=CALIBRATION, exam=exam)
+    val = '[[evaluation]]\nname = "val"\nsplits = ["val"]\nseen_in_training = false'
+    recipe = recipe_in(tmp_path / "street", input=INPUT, calibration=CALIBRATION, val=val)
     canary = resolve_build(BuildEngineOptions(recipe=recipe)).canary
     assert canary is not None
     assert canary.parent.parent.name == "val"
@@ -221,13 +207,13 @@ def test_a_recipes_plans_wait_for_tensorrt_unless_the_command_insists(
     monkeypatch.setattr(resolve, "this_machine", lambda: Machine(backends))
     tensorrt = "[tensorrt]\nworkspace_mib = 512"
     recipe = recipe_in(bare.parent / "street", input=INPUT, tensorrt=tensorrt)
-    request = BuildEngineOptions(recipe=recipe, precisions=("fp32",), plans=flags)
-    plans = resolve_build(request).plans
+    options = BuildEngineOptions(recipe=recipe, precisions=("fp32",), plans=flags)
+    plans = resolve_build(options).plans
     assert (plans and plans.workspace_mib) == workspace
 
 
 def test_a_calibration_cache_needs_an_int8_build(bare: Path, dataset: Path) -> None:
     recipe = recipe_in(bare.parent / "street", input=INPUT)
-    request = BuildEngineOptions(recipe=recipe, precisions=("fp32",), calibration_cache=True)
+    options = BuildEngineOptions(recipe=recipe, precisions=("fp32",), calibration_cache=True)
     with pytest.raises(InvalidConfig, match="Add --int8"):
-        resolve_build(request)
+        resolve_build(options)

@@ -9,7 +9,7 @@ import pytest
 
 from runtime.builder.checkpoint import load_checkpoint, save_checkpoint
 from runtime.builder.commands.pruning_sensitivity import (
-    PruningSensitivityRequest,
+    PruningSensitivityOptions,
     run_pruning_sensitivity,
 )
 from runtime.builder.data.dataset import SegmentationDataset
@@ -44,8 +44,8 @@ def checkpoint(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def request_(checkpoint: Path, dataset: Path, tmp_path: Path) -> PruningSensitivityRequest:
-    return PruningSensitivityRequest(
+def request_(checkpoint: Path, dataset: Path, tmp_path: Path) -> PruningSensitivityOptions:
+    return PruningSensitivityOptions(
         checkpoint,
         dataset,
         tmp_path / "out",
@@ -56,7 +56,7 @@ def request_(checkpoint: Path, dataset: Path, tmp_path: Path) -> PruningSensitiv
     )
 
 
-def test_cuts_each_group_alone(request_: PruningSensitivityRequest) -> None:
+def test_cuts_each_group_alone(request_: PruningSensitivityOptions) -> None:
     found = run_pruning_sensitivity(request_, Silence())
     assert {name: sorted(points) for name, points in found.points.items()} == {
         "stage1": ["0.25", "0.5"],
@@ -72,7 +72,7 @@ def test_cuts_each_group_alone(request_: PruningSensitivityRequest) -> None:
     assert 0 <= found.whole_miou <= 1
 
 
-def test_writes_a_table_and_a_plot(request_: PruningSensitivityRequest) -> None:
+def test_writes_a_table_and_a_plot(request_: PruningSensitivityOptions) -> None:
     found = run_pruning_sensitivity(request_, Silence())
     table = (request_.out / "pruning-sensitivity.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(table.splitlines()))
@@ -86,7 +86,7 @@ def test_writes_a_table_and_a_plot(request_: PruningSensitivityRequest) -> None:
 
 
 def test_goes_on_where_a_killed_one_stopped(
-    request_: PruningSensitivityRequest, monkeypatch: pytest.MonkeyPatch
+    request_: PruningSensitivityOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = run_pruning_sensitivity(request_, Silence())
     (request_.out / SENSITIVITY_NAME).unlink()
@@ -115,7 +115,7 @@ def test_goes_on_where_a_killed_one_stopped(
     assert not judged
 
 
-def test_does_not_mix_checkpoints(request_: PruningSensitivityRequest) -> None:
+def test_does_not_mix_checkpoints(request_: PruningSensitivityOptions) -> None:
     run_pruning_sensitivity(request_, Silence())
     before = (request_.out / SENSITIVITY_NAME).read_bytes()
     read = load_checkpoint(request_.checkpoint)
@@ -125,7 +125,7 @@ def test_does_not_mix_checkpoints(request_: PruningSensitivityRequest) -> None:
     assert (request_.out / SENSITIVITY_NAME).read_bytes() == before
 
 
-def test_refuses_what_is_no_report(request_: PruningSensitivityRequest) -> None:
+def test_refuses_what_is_no_report(request_: PruningSensitivityOptions) -> None:
     request_.out.mkdir()
     (request_.out / SENSITIVITY_NAME).write_text(json.dumps({"key": 1}))
     with pytest.raises(InvalidInput, match="is no pruning sensitivity"):

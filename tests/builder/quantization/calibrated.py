@@ -12,7 +12,7 @@ from runtime.builder.data.dataset import SegmentationDataset
 from runtime.builder.data.layouts import open_dataset
 from runtime.builder.export.export import onnx_from_model
 from runtime.builder.quantization.calibrate import RangeTable, ranges_from_images
-from runtime.builder.quantization.comparison import FloatAnswers, TrialSet
+from runtime.builder.quantization.comparison import ComparisonSet, FloatAnswers
 from runtime.repository.manifest import InputSpec
 from tests.builder.networks import narrow, randomised, stretched, textured_dataset
 
@@ -29,11 +29,11 @@ class Calibrated:
     labelled: SegmentationDataset
 
     @property
-    def trial(self) -> TrialSet:
-        return TrialSet.of_dataset(self.labelled, 5)
+    def compared_on(self) -> ComparisonSet:
+        return ComparisonSet.of_dataset(self.labelled, 5)
 
     def answers(self) -> FloatAnswers:
-        return FloatAnswers(self.model, self.trial, SPEC)
+        return FloatAnswers(self.model, self.compared_on, SPEC)
 
 
 def calibrated_in(folder: Path) -> Calibrated:

@@ -18,7 +18,7 @@ from runtime.builder.quantization.calibrate import (
     table_from_file,
     table_text,
 )
-from runtime.builder.quantization.histogram import RULES
+from runtime.builder.quantization.rules import RULES
 from runtime.errors import BuildFailed, InvalidConfig, InvalidInput
 from runtime.inference.preprocess.reference import network_input
 from tests.builder.networks import narrow, randomised, stretched, textured_images

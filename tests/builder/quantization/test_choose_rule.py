@@ -4,10 +4,10 @@ from typing import Dict, Optional
 
 import numpy as np
 
-from runtime.builder.quantization.choose_rule import best_rule, rule_chosen, scored
+from runtime.builder.quantization.choose_rule import best_rule, choose_rule, scored
 from runtime.builder.quantization.comparison import Comparison
-from runtime.builder.quantization.histogram import RULES
 from runtime.builder.quantization.qdq_placement import QuantizationOptions
+from runtime.builder.quantization.rules import RULES
 from tests.builder.quantization.calibrated import Calibrated
 
 
@@ -53,7 +53,7 @@ def test_a_single_image_leaves_the_default() -> None:
 
 def test_every_rule_is_measured_on_the_network_itself(calibrated: Calibrated) -> None:
     answers = calibrated.answers()
-    rule, reason, scores = rule_chosen(
+    rule, reason, scores = choose_rule(
         calibrated.model, calibrated.table, QuantizationOptions(), answers
     )
     assert list(scores) == list(RULES)

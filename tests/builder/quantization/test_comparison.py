@@ -8,8 +8,8 @@ import pytest
 
 from runtime.builder.quantization.comparison import (
     Comparison,
+    ComparisonSet,
     FloatAnswers,
-    TrialSet,
     noise_of_difference,
 )
 from runtime.builder.quantization.qdq_placement import QuantizationOptions
@@ -47,7 +47,7 @@ def test_int8_differs_a_little_in_logits_and_labels(calibrated: Calibrated) -> N
 
 def test_images_without_labels_have_no_miou(calibrated: Calibrated) -> None:
     told: List[int] = []
-    bare = TrialSet.of_images(calibrated.images, 2)
+    bare = ComparisonSet.of_images(calibrated.images, 2)
     answers = FloatAnswers(calibrated.model, bare, SPEC, lambda: told.append(1))
     assert answers.itself.miou is None
     assert answers.itself.quality() == 1

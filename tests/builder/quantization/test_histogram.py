@@ -7,7 +7,7 @@ import pytest
 
 from runtime.builder.quantization.histogram import (
     BINS,
-    RULES,
+    THRESHOLDS,
     Histogram,
     entropy,
     maximum,
@@ -81,7 +81,7 @@ def test_rectified_zeros_do_not_move_the_least_error() -> None:
 @pytest.mark.parametrize("rule", ["entropy", "mse", "percentile-99.999"])
 def test_a_lone_outlier_is_clipped(rule: str) -> None:
     values = np.concatenate([np.clip(bell(), -4, 4), [40.0]])
-    assert RULES[rule](histogram_of(values)) < 25
+    assert THRESHOLDS[rule](histogram_of(values)) < 25
 
 
 def test_entropy_keeps_a_uniform_distribution_whole() -> None:
@@ -95,6 +95,6 @@ def test_entropy_has_many_thresholds_to_choose_from() -> None:
     assert len({round(share, 3) for share in shares}) == 3
 
 
-@pytest.mark.parametrize("rule", sorted(RULES))
+@pytest.mark.parametrize("rule", sorted(THRESHOLDS))
 def test_a_dead_tensor_has_a_range_of_zero(rule: str) -> None:
-    assert RULES[rule](histogram_of(np.zeros(1000))) == 0
+    assert THRESHOLDS[rule](histogram_of(np.zeros(1000))) == 0
