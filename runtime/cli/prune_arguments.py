@@ -116,7 +116,7 @@ def prune(arguments: argparse.Namespace) -> None:
     decision = _decision(arguments)
     from runtime.builder.commands.prune import PruneOptions, run_prune
 
-    job = PruneOptions(
+    options = PruneOptions(
         checkpoint=arguments.checkpoint,
         out=arguments.out,
         decision=decision,
@@ -128,7 +128,7 @@ def prune(arguments: argparse.Namespace) -> None:
         rewind=arguments.rewind,
         seed=arguments.seed,
     )
-    sys.stdout.write(run_prune(job) + "\n")
+    sys.stdout.write(run_prune(options) + "\n")
 
 
 def _decision(arguments: argparse.Namespace) -> Union[PruningRequest, MaskRequest, Path]:

@@ -67,78 +67,78 @@ class PruneOptions:
     seed: int = 0
 
 
-def run_prune(job: PruneOptions) -> str:
-    """Does the job, and says in a few lines what was removed and written.
+def run_prune(options: PruneOptions) -> str:
+    """Prunes, and says in a few lines what was removed and written.
 
     Each file is written whole or not at all, and none before everything is known to fit.
 
     Raises:
         InvalidInput: the request, a file or a combination of options cannot be used.
     """
-    _require_sensible(job)
-    images = [] if job.recalibrate is None else images_in(job.recalibrate)
-    guides = [] if job.context is None else images_in(job.context, MOST_IMAGES)
-    checkpoint = load_checkpoint(job.checkpoint)
-    early = None if job.rewind is None else moment_from_file(job.rewind)
-    cut = _decide(job, checkpoint, guides)
-    if job.plan_only and isinstance(cut, ChannelCut):
-        write_plan(job.out, cut.plan)
-        return "\n".join([*_summary(cut), f"wrote {job.out}"])
+    _require_sensible(options)
+    images = [] if options.recalibrate is None else images_in(options.recalibrate)
+    guides = [] if options.context is None else images_in(options.context, MOST_IMAGES)
+    checkpoint = load_checkpoint(options.checkpoint)
+    early = None if options.rewind is None else moment_from_file(options.rewind)
+    cut = _decide(options, checkpoint, guides)
+    if options.plan_only and isinstance(cut, ChannelCut):
+        write_plan(options.out, cut.plan)
+        return "\n".join([*_summary(cut), f"wrote {options.out}"])
     ticket: Optional[Ticket] = None
-    if job.arm is None:
+    if options.arm is None:
         model = network_after(checkpoint.model, cut)
     else:
-        ticket = ticket_of(job.arm, checkpoint, cut, early, job.seed)
+        ticket = ticket_of(options.arm, checkpoint, cut, early, options.seed)
         cut, model = ticket.cut, ticket.moment.model()
     if images:
         recalibrate(model, images, _input_of(checkpoint, images[0]))
         if ticket is not None:
             ticket = dataclasses.replace(ticket, moment=Moment.at(model, ticket.moment.step))
-    written = _write_results(job.out, model, cut, ticket, _metadata(checkpoint, cut, ticket))
+    written = _write_results(options.out, model, cut, ticket, _metadata(checkpoint, cut, ticket))
     return "\n".join([*_summary(cut), *(f"wrote {path}" for path in written)])
 
 
-def _require_sensible(job: PruneOptions) -> None:
-    if not job.out.parent.is_dir():
+def _require_sensible(options: PruneOptions) -> None:
+    if not options.out.parent.is_dir():
         raise InvalidInput(
-            f"there is no folder {job.out.parent}", "Make it, or choose another --out"
+            f"there is no folder {options.out.parent}", "Make it, or choose another --out"
         )
-    if job.out.exists() and job.checkpoint.exists() and job.out.samefile(job.checkpoint):
-        raise InvalidInput(f"{job.out} is the checkpoint itself", "Choose another --out")
-    if job.plan_only and isinstance(job.decision, MaskRequest):
+    if options.out.exists() and options.checkpoint.exists() and options.out.samefile(options.checkpoint):
+        raise InvalidInput(f"{options.out} is the checkpoint itself", "Choose another --out")
+    if options.plan_only and isinstance(options.decision, MaskRequest):
         raise InvalidInput(
             "unstructured pruning has masks instead of a plan", "Leave out --plan-only"
         )
-    guided = isinstance(job.decision, PruningRequest) and job.decision.importance == CONTEXT
-    if guided != (job.context is not None):
+    guided = isinstance(options.decision, PruningRequest) and options.decision.importance == CONTEXT
+    if guided != (options.context is not None):
         raise InvalidInput(
             "the importance context and the images that guide it belong together",
             "Give `--importance context --context-images DIR`, or neither",
         )
-    budgeted = isinstance(job.decision, PruningRequest) and job.decision.allocation == "latency"
-    if budgeted != (job.latency_table is not None):
+    budgeted = isinstance(options.decision, PruningRequest) and options.decision.allocation == "latency"
+    if budgeted != (options.latency_table is not None):
         raise InvalidInput(
             "the allocation latency and the table of the target belong together",
             "Give `--allocation latency --budget-ms MS --latency-table FILE`, or none of them",
         )
-    if job.plan_only and (job.arm is not None or job.recalibrate is not None):
+    if options.plan_only and (options.arm is not None or options.recalibrate is not None):
         raise InvalidInput(
             "a plan alone is neither recalibrated nor trained",
             "Leave out --plan-only, or --then and --recalibrate",
         )
-    if job.recalibrate is not None and job.arm in ("lth", "ri-p", "ri"):
+    if options.recalibrate is not None and options.arm in ("lth", "ri-p", "ri"):
         raise InvalidInput(
-            f"the arm {job.arm} brings statistics of its own", "Leave out --recalibrate"
+            f"the arm {options.arm} brings statistics of its own", "Leave out --recalibrate"
         )
-    if job.rewind is not None and job.arm not in ("lth", "ri-p", "lrr"):
+    if options.rewind is not None and options.arm not in ("lth", "ri-p", "lrr"):
         raise InvalidInput(
-            f"--rewind is of no use {f'to the arm {job.arm}' if job.arm else 'without an arm'}",
+            f"--rewind is of no use {f'to the arm {options.arm}' if options.arm else 'without an arm'}",
             "Leave it out, or choose lth, ri-p or lrr with --then",
         )
 
 
-def _decide(job: PruneOptions, checkpoint: Checkpoint, guides: Sequence[Path]) -> Cut:
-    decision = job.decision
+def _decide(options: PruneOptions, checkpoint: Checkpoint, guides: Sequence[Path]) -> Cut:
+    decision = options.decision
     if isinstance(decision, MaskRequest):
         return masks_from_checkpoint(checkpoint, decision)
     if isinstance(decision, PruningRequest):
@@ -147,7 +147,7 @@ def _decide(job: PruneOptions, checkpoint: Checkpoint, guides: Sequence[Path]) -
             groups = groups_of(checkpoint.architecture)
             spec = _input_of(checkpoint, guides[0])
             context = context_of(checkpoint.model, groups, guides, spec, decision.seed)
-        table = latency_table_from_file(job.latency_table)
+        table = latency_table_from_file(options.latency_table)
         return ChannelCut(plan_from_checkpoint(checkpoint, decision, context, table))
     cut = ChannelCut(plan_from_file(decision))
     cut.require_checkpoint(checkpoint.sha256)

@@ -188,13 +188,13 @@ def _recalibration_images(
         paths = images_in(options.recalibrate, options.recalibrate_on)
     elif TRAINING_SPLIT in dataset.splits:
         learnt = dataset.of_splits(TRAINING_SPLIT).spread(options.recalibrate_on)
-        paths = [image.image for image in learnt.samples]
+        paths = [sample.image for sample in learnt.samples]
     else:
         raise InvalidInput(
             f"dataset {dataset.name!r} has no split {TRAINING_SPLIT!r} to measure batch norms on",
             "Give a folder of training images with --recalibrate",
         )
-    both = {image.image.resolve() for image in judged.samples} & {p.resolve() for p in paths}
+    both = {sample.image.resolve() for sample in judged.samples} & {p.resolve() for p in paths}
     if both:
         raise InvalidInput(
             f"{min(both).name} would be judged on and measured batch norms on",

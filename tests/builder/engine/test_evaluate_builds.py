@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List
+from typing import Dict, List
 
 import onnx
 import pytest
@@ -15,7 +15,7 @@ from runtime.builder.engine.resolve import ResolvedBuild, resolve_build
 from runtime.builder.export.export import onnx_from_model
 from runtime.image.label_png import ids_from_png
 from runtime.repository.engine_folder import CANARY_LABELS, FLOAT_MODEL
-from runtime.repository.manifest import Build, EngineManifest
+from runtime.repository.manifest import Build, EngineManifest, Precision
 from tests.builder.pipeline_engine import PipelineEngine
 from tests.engines import fake_build
 
@@ -41,7 +41,7 @@ def test_builds_are_measured_by_the_pipelines_that_serve_them(
         return engines[-1]
 
     monkeypatch.setattr(module, "open_engine", opened)
-    builds = {"fp32": fake_build(), "int8": fake_build()}
+    builds: Dict[Precision, Build] = {"fp32": fake_build(), "int8": fake_build()}
     told: List[int] = []
     findings = evaluate_builds(resolved, builds, lambda: told.append(1))
 
