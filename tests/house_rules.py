@@ -23,6 +23,18 @@ LAYERS: Tuple[Tuple[str, ...], ...] = (
     ("cli",),
     ("__main__",),
 )
+BUILDER_LIBRARIES = (
+    "data",
+    "swiftnet",
+    "training",
+    "evaluation",
+    "pruning",
+    "lottery",
+    "quantization",
+    "export",
+    "tensorrt",
+    "engine",
+)
 # Narrower than the rows: inside a package, or where a row would allow more than the design does.
 APART: Tuple[Tuple[str, str], ...] = (
     # The requests' side and the cameras' side meet in the worker and in the broadcast.
@@ -31,6 +43,9 @@ APART: Tuple[Tuple[str, str], ...] = (
     # What runs engines does not know who builds them, and the builder runs them as all others do.
     ("builder", "cuda"),
     ("builder", "sources"),
+    # Its commands wire its libraries together, which therefore need not know each other for it.
+    *((f"builder.{library}", "builder.commands") for library in BUILDER_LIBRARIES),
+    ("builder.evaluation", "builder.training"),
     # The one place that wires the daemon together is used by nothing but the command line.
     ("serving.api", "serving.daemon"),
     ("serving.streams", "serving.daemon"),

@@ -65,6 +65,7 @@ def test_every_test_file(rule: Rule) -> None:
         (imports_downwards, "builder.export", "from runtime.serving.worker import Worker"),
         (imports_downwards, "builder.export", "from runtime.cuda.device import CudaDevice"),
         (imports_downwards, "builder.training", "from runtime.experiments import table"),
+        (imports_downwards, "builder.pruning.plan", "from runtime.builder.commands import prune"),
         (imports_downwards, "client", "from runtime.errors import RuntimeFault"),
         (imports_downwards, "serving.api.app", "from .segment import router"),
         (keeps_to_fences, "inference.segmenter", "def f():\n    import torch.nn"),

@@ -99,40 +99,37 @@ def run_prune(options: PruneOptions) -> str:
 
 
 def _require_sensible(options: PruneOptions) -> None:
-    if not options.out.parent.is_dir():
-        raise InvalidInput(
-            f"there is no folder {options.out.parent}", "Make it, or choose another --out"
-        )
-    if options.out.exists() and options.checkpoint.exists() and options.out.samefile(options.checkpoint):
-        raise InvalidInput(f"{options.out} is the checkpoint itself", "Choose another --out")
-    if options.plan_only and isinstance(options.decision, MaskRequest):
+    out, checkpoint, decision, arm = options.out, options.checkpoint, options.decision, options.arm
+    if not out.parent.is_dir():
+        raise InvalidInput(f"there is no folder {out.parent}", "Make it, or choose another --out")
+    if out.exists() and checkpoint.exists() and out.samefile(checkpoint):
+        raise InvalidInput(f"{out} is the checkpoint itself", "Choose another --out")
+    if options.plan_only and isinstance(decision, MaskRequest):
         raise InvalidInput(
             "unstructured pruning has masks instead of a plan", "Leave out --plan-only"
         )
-    guided = isinstance(options.decision, PruningRequest) and options.decision.importance == CONTEXT
+    guided = isinstance(decision, PruningRequest) and decision.importance == CONTEXT
     if guided != (options.context is not None):
         raise InvalidInput(
             "the importance context and the images that guide it belong together",
             "Give `--importance context --context-images DIR`, or neither",
         )
-    budgeted = isinstance(options.decision, PruningRequest) and options.decision.allocation == "latency"
+    budgeted = isinstance(decision, PruningRequest) and decision.allocation == "latency"
     if budgeted != (options.latency_table is not None):
         raise InvalidInput(
             "the allocation latency and the table of the target belong together",
             "Give `--allocation latency --budget-ms MS --latency-table FILE`, or none of them",
         )
-    if options.plan_only and (options.arm is not None or options.recalibrate is not None):
+    if options.plan_only and (arm is not None or options.recalibrate is not None):
         raise InvalidInput(
             "a plan alone is neither recalibrated nor trained",
             "Leave out --plan-only, or --then and --recalibrate",
         )
-    if options.recalibrate is not None and options.arm in ("lth", "ri-p", "ri"):
+    if options.recalibrate is not None and arm in ("lth", "ri-p", "ri"):
+        raise InvalidInput(f"the arm {arm} brings statistics of its own", "Leave out --recalibrate")
+    if options.rewind is not None and arm not in ("lth", "ri-p", "lrr"):
         raise InvalidInput(
-            f"the arm {options.arm} brings statistics of its own", "Leave out --recalibrate"
-        )
-    if options.rewind is not None and options.arm not in ("lth", "ri-p", "lrr"):
-        raise InvalidInput(
-            f"--rewind is of no use {f'to the arm {options.arm}' if options.arm else 'without an arm'}",
+            f"--rewind is of no use {f'to the arm {arm}' if arm else 'without an arm'}",
             "Leave it out, or choose lth, ri-p or lrr with --then",
         )
 
