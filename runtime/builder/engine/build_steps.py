@@ -95,7 +95,7 @@ def int8_planner(resolved: ResolvedBuild, reporter: Reporter) -> Tuple[Int8Plann
 
 
 class _Steps:
-    """The steps of one build, in their resolved."""
+    """The steps of one build, in their order."""
 
     def __init__(self, resolved: ResolvedBuild, reporter: Reporter) -> None:
         self._resolved = resolved
