@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Dict, Final, List, Optional, Tuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from typing_extensions import Literal
+from typing_extensions import Annotated, Literal
 
 from runtime.errors import EngineRefused, RuntimeFault
 from runtime.files.validation import first_complaint
@@ -25,6 +25,8 @@ Precision = Literal["fp32", "fp16", "int8"]
 Resampling = Literal["bilinear", "area"]
 BackendName = Literal["openvino", "tensorrt", "tensorrt_rtx", "fake"]
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+ImageSide = Annotated[int, Field(ge=32, le=8192)]
+"""Rows or columns of the network's input, in pixels."""
 Sha256 = Field(pattern=r"^[0-9a-f]{64}$")
 
 
@@ -47,8 +49,8 @@ class InputSpec(_Record):
     each pixel covers, where the image is larger than its rectangle; see `preprocess.reference`.
     """
 
-    height: int = Field(ge=32, le=8192)
-    width: int = Field(ge=32, le=8192)
+    height: ImageSide
+    width: ImageSide
     mean: Tuple[float, float, float]
     std: Tuple[float, float, float]
     colour_order: Literal["rgb", "bgr"] = "rgb"

@@ -14,7 +14,7 @@ from runtime.builder.quantization.qdq_placement import QuantizationOptions
 from runtime.builder.quantization.rules import DEFAULT_RULE, RULES_OR_AUTO
 from runtime.builder.tensorrt.plan_settings import PlanChoice
 from runtime.files.toml import Table, read_toml, table_from_values
-from runtime.repository.manifest import Precision, Resampling
+from runtime.repository.manifest import ImageSide, Precision, Resampling
 
 # The content of these files has hashes of its own in the manifest, and plans carry their settings.
 _SAID_ELSEWHERE: Any = {
@@ -28,8 +28,8 @@ _SAID_ELSEWHERE: Any = {
 class InputChoice(Table):
     """The size of the network's input, and how images of other sizes are brought to it."""
 
-    height: int = Field(ge=32, le=8192)
-    width: int = Field(ge=32, le=8192)
+    height: ImageSide
+    width: ImageSide
     geometry: Literal["letterbox", "stretch"] = "letterbox"
     resampling: Resampling = "bilinear"
 

@@ -11,10 +11,9 @@ from typing import Callable, Dict
 import numpy as np
 
 from runtime.builder.quantization.rules import RULES
+from runtime.builder.quantization.shared_weights import INT8_LIMIT
 
 BINS = 4096
-LEVELS = 127
-"""Steps of symmetric INT8 between zero and the threshold."""
 _ENTROPY_BINS = 2048
 _ENTROPY_LEVELS = 128
 _ENTROPY_STRIDE = 8
@@ -77,7 +76,7 @@ def mean_squared_error(histogram: Histogram) -> float:
     sums = [np.concatenate([[0.0], np.cumsum(counts * centres**power)]) for power in range(3)]
     kept = np.arange(1, BINS + 1)
     threshold = kept * histogram.width
-    step = threshold / LEVELS
+    step = threshold / INT8_LIMIT
     to_zero = np.clip(np.ceil(step / 2 / histogram.width - 0.5), 1, kept).astype(np.int64)
     vanishing = sums[2][to_zero]
     rounding = step**2 / 12 * (sums[0][kept] - sums[0][to_zero])

@@ -14,6 +14,7 @@ from typing import Dict, List, Mapping, Tuple
 import numpy as np
 
 INT8_LIMIT = 127
+"""What the largest magnitude becomes: as many steps lie between zero and a threshold."""
 SCALE_FLOOR = 1e-7
 """TensorRT refuses a scale of zero, which a dead channel would have; FP16 can still hold this."""
 _SAME_DIRECTION = 1e-5

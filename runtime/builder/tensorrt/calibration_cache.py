@@ -10,9 +10,9 @@ import re
 import struct
 from typing import Dict, List, Mapping
 
+from runtime.builder.quantization.shared_weights import INT8_LIMIT
 from runtime.errors import InvalidInput
 
-INT8_LIMIT = 127
 # Major * 1000 + minor * 100 + patch: 8.5.2, the release of JetPack 5.1, whose DLA this is for. DLA
 # takes the caches of no other calibrator.
 HEADER = "TRT-8502-EntropyCalibration2"
