@@ -8,19 +8,20 @@ from typing import Optional, Tuple
 from runtime.builder.data.dataset import SegmentationDataset, evenly
 from runtime.builder.data.layouts import IMAGE_ENDINGS
 from runtime.builder.engine.recipe import CalibrationChoice
-from runtime.builder.engine.resolve_recipe import path_of
 from runtime.errors import InvalidConfig, InvalidInput
 
 
 def calibration_images(
-    choice: Optional[CalibrationChoice], dataset: Optional[SegmentationDataset], out: Path
+    choice: Optional[CalibrationChoice],
+    dataset: Optional[SegmentationDataset],
+    folder: Optional[Path],
 ) -> Tuple[Path, ...]:
     """What INT8 ranges are to be measured on: at most `choice.count`, evenly spread.
 
     Args:
         choice: the recipe's, if it has one.
         dataset: what the choice may choose from.
-        out: what the choice's folder starts from.
+        folder: the one that the choice names; None where it chooses from the dataset.
 
     Raises:
         InvalidConfig: there is no choice.
@@ -31,8 +32,8 @@ def calibration_images(
             "an INT8 build needs calibration images, and none are named",
             "Give --calib DIR with some hundred images as the camera takes them",
         )
-    if choice.folder is not None:
-        images = images_in(path_of(choice.folder, out))
+    if folder is not None:
+        images = images_in(folder)
     elif dataset is not None:
         samples = dataset.of_splits(*choice.splits).named(choice.pictures).samples
         images = tuple(sample.image for sample in samples)

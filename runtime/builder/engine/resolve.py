@@ -5,6 +5,7 @@ One pass reads each file once and writes none; `save_recipe` keeps the recipe th
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Sequence, Tuple
@@ -18,7 +19,7 @@ from runtime.builder.engine.default_recipe import default_evaluations
 from runtime.builder.engine.options import BuildEngineOptions
 from runtime.builder.engine.recipe import EvaluationChoice, Recipe
 from runtime.builder.engine.resolve_input import resolve_classes, resolve_input
-from runtime.builder.engine.resolve_recipe import path_of, resolve_recipe
+from runtime.builder.engine.resolve_recipe import resolve_recipe
 from runtime.builder.tensorrt.build_plans import installed_tensorrt
 from runtime.builder.tensorrt.plan_settings import PlanChoice
 from runtime.device.machine import this_machine
@@ -97,7 +98,7 @@ def resolve_build(options: BuildEngineOptions) -> ResolvedBuild:
         InvalidInput: a file or folder is missing or broken.
     """
     recipe, out, is_derived = resolve_recipe(options)
-    checkpoint = load_checkpoint(path_of(recipe.checkpoint, out))
+    checkpoint = load_checkpoint(_path_of(recipe.checkpoint, out))
     card = card_of(checkpoint) if checkpoint.metadata else None
     dataset = _open_dataset(recipe, out)
     if is_derived and dataset is not None:
@@ -127,6 +128,16 @@ def resolve_build(options: BuildEngineOptions) -> ResolvedBuild:
     )
 
 
+def _path_of(relative: str, out: Path) -> Path:
+    """Where a recipe's path leads from the engine folder, also before that folder is made."""
+    path = out / relative
+    # Nothing can be opened as `engines/new/../../net.pt` while there is no `engines/new`.
+    plain = Path(os.path.normpath(path))
+    leads_elsewhere = path.exists() and not (plain.exists() and plain.samefile(path))
+    # Below a symbolic link `..` is the parent of what it points to, which only the system knows.
+    return path if leads_elsewhere else plain
+
+
 def _concede(recipe: Recipe, options: BuildEngineOptions) -> Recipe:
     """The recipe with `--max-drop` in its gate: a concession for this once, never saved."""
     if options.max_drop is None:
@@ -138,7 +149,7 @@ def _concede(recipe: Recipe, options: BuildEngineOptions) -> Recipe:
 def _open_dataset(recipe: Recipe, out: Path) -> Optional[SegmentationDataset]:
     if recipe.dataset is None:
         return None
-    folder = path_of(recipe.dataset, out)
+    folder = _path_of(recipe.dataset, out)
     if not folder.is_dir():
         raise InvalidInput(
             f"the recipe's dataset {folder} does not exist", "Say where it is with --data DIR"
@@ -153,8 +164,11 @@ def _calibration_images(
     options: BuildEngineOptions,
     precisions: Sequence[Precision],
 ) -> Tuple[Path, ...]:
+    choice = recipe.calibration
     if "int8" in precisions:
-        return calibration_images(recipe.calibration, dataset, out)
+        named = None if choice is None else choice.folder
+        folder = None if named is None else _path_of(named, out)
+        return calibration_images(choice, dataset, folder)
     if options.calibration_cache:
         raise InvalidConfig(
             "a calibration cache holds the ranges of an INT8 build, and none is ordered",

@@ -46,17 +46,6 @@ def resolve_recipe(options: BuildEngineOptions) -> Tuple[Recipe, Path, bool]:
     return _override(recipe, options, out), out, path is None
 
 
-def path_of(relative: str, out: Path) -> Path:
-    """Where a path of a recipe leads, also while the engine folder does not exist yet.
-
-    Args:
-        relative: as the recipe says it.
-        out: the engine folder, which it starts from.
-    """
-    # An unresolved `engines/new/../../net.pt` cannot be opened before `engines/new` is made.
-    return (out / relative).resolve()
-
-
 def _rebase(recipe: Recipe, base: Path, out: Path) -> Recipe:
     """The same recipe with paths that start from `out` instead of `base`."""
     if base.resolve() == out.resolve():

@@ -170,6 +170,24 @@ def test_what_is_missing_is_named(
         resolve_build(BuildEngineOptions(recipe=recipe, **request_changes))
 
 
+def test_a_recipe_s_paths_start_from_where_a_linked_folder_really_is(
+    bare: Path, dataset: Path, tmp_path: Path
+) -> None:
+    recipe_in(tmp_path / "street", input=INPUT, calibration=CALIBRATION)
+    link = tmp_path / "deep" / "er" / "link"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / "street")
+    assert resolve_build(BuildEngineOptions(recipe=link / "recipe.toml")).checkpoint.sha256
+
+
+def test_a_missing_checkpoint_is_called_what_the_user_called_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidInput, match=r"no checkpoint runs/net\.pt"):
+        resolve_build(BuildEngineOptions(checkpoint=Path("runs/net.pt")))
+
+
 def test_neither_checkpoint_nor_recipe_is_refused_with_both_ways() -> None:
     with pytest.raises(InvalidConfig, match="neither") as refused:
         resolve_build(BuildEngineOptions())
