@@ -24,7 +24,7 @@ from runtime.cuda.kernels.launch import Launch
 from runtime.cuda.streams import Event, Stream, Window
 from runtime.errors import EngineFailed, EngineRefused, RuntimeFault
 
-Handed = TypeVar("Handed", Stream, Event)
+Handle = TypeVar("Handle", Stream, Event)
 
 # CU_STREAM_NON_BLOCKING, which pycuda has no name for: such a stream waits for no other.
 _NON_BLOCKING: Final = 1
@@ -53,9 +53,9 @@ class CudaDevice:
         self._driver: Any = None
         self._threads: Set[int] = set()
         self._context: Optional[PrimaryContext] = None
-        self._things = ExitStack()
+        self._resources = ExitStack()
         self._allocations: Dict[int, Any] = {}
-        self._handed: List[Union[Stream, Event]] = []
+        self._handles: List[Union[Stream, Event]] = []
         self._functions: Dict[str, pycuda.Function] = {}
         self._module: Any = None
 
@@ -83,8 +83,8 @@ class CudaDevice:
             ) from error
         self._context = context
         self._threads.add(threading.get_ident())
-        self._things.callback(context.release)
-        self._things.callback(self._leave, context)
+        self._resources.callback(context.release)
+        self._resources.callback(self._leave, context)
         try:
             with self.calling(f"load {code.name}"):
                 self._module = driver.module_from_buffer(code.content)
@@ -101,16 +101,16 @@ class CudaDevice:
     ) -> None:
         # Before the context goes, whoever still holds them: pycuda destroys what is referred to
         # no more under the context, and only in its thread.
-        for thing in self._handed:
-            thing.let_go()
-        self._handed.clear()
+        for handle in self._handles:
+            handle.release()
+        self._handles.clear()
         self._functions.clear()
         self._module = None
         try:
             for address in list(self._allocations):
                 self._free(address)
         finally:
-            self._things.close()
+            self._resources.close()
             self._threads.clear()
             self._context = None
 
@@ -152,6 +152,9 @@ class CudaDevice:
     def calling(self, what: str) -> Iterator[Any]:
         """Gives the driver for calls that do `what`; its errors become ours.
 
+        Args:
+            what: the end of "CUDA could not ...", for the error's text.
+
         Raises:
             WrongThread: this thread does not own the device.
             DeviceLost: the context is broken, by this call or an earlier one.
@@ -182,10 +185,13 @@ class CudaDevice:
             raise self.lost from error
 
     def require_answer(self, what: str) -> None:
-        """Waits for all that is under way; finds out whether another library's `what` broke it.
+        """Waits for all that is under way; finds out whether another library's call broke the GPU.
+
+        Args:
+            what: what that call did, for the error's text.
 
         Raises:
-            DeviceLost: it does not.
+            DeviceLost: the context answers with an error that sticks.
         """
         with self.calling(what) as driver:
             driver.Context.synchronize()
@@ -204,7 +210,7 @@ class CudaDevice:
         if threading.get_ident() not in self._threads:
             raise WrongThread(
                 f"thread {threading.current_thread().name!r} called a GPU of another thread",
-                "Hand the work to the device's own thread, see `backends.device_thread`",
+                "Hand the work to the device's own thread, see `tensorrt.gpu_thread`",
             )
 
     @property
@@ -214,12 +220,12 @@ class CudaDevice:
             return int(driver.mem_get_info()[0])
 
     def stream(self) -> Stream:
-        """A queue of its own, which waits for no other."""
+        """A new stream, which waits for no other."""
         with self.calling("make a stream") as driver:
-            return self._handed_out(Stream(self, driver.Stream(_NON_BLOCKING)))
+            return self._registered(Stream(self, driver.Stream(_NON_BLOCKING)))
 
     def event(self, blocking: bool = True) -> Event:
-        """A mark with a time.
+        """A new event, which takes the time when it is passed.
 
         Args:
             blocking: a thread that waits sleeps; else it spins, which answers sooner and takes a
@@ -228,11 +234,11 @@ class CudaDevice:
         with self.calling("make an event") as driver:
             flags = driver.event_flags
             made = driver.Event(flags.BLOCKING_SYNC if blocking else flags.DEFAULT)
-            return self._handed_out(Event(self, made))
+            return self._registered(Event(self, made))
 
-    def _handed_out(self, thing: Handed) -> Handed:
-        self._handed.append(thing)
-        return thing
+    def _registered(self, handle: Handle) -> Handle:
+        self._handles.append(handle)
+        return handle
 
     def memory(self, size: int) -> int:
         """The address of `size` new bytes that the device alone reaches."""
@@ -242,7 +248,13 @@ class CudaDevice:
         return int(allocation)
 
     def window(self, size: int, staged: bool = False) -> Window:
-        """New bytes that both sides reach: mapped on an integrated GPU, else or if asked staged."""
+        """New bytes that both sides reach.
+
+        Args:
+            size: how many.
+            staged: whether they lie twice and are copied, also where the memory could be mapped;
+                off an integrated GPU they always do.
+        """
         if staged or not self.integrated:
             address = self.memory(size)
             try:
@@ -256,7 +268,12 @@ class CudaDevice:
         return Window(self, array, address, staged=False)
 
     def mirror(self, address: int, size: int) -> Window:
-        """Host memory for what lies at an address of the device already."""
+        """Host memory for what lies in the device's already.
+
+        Args:
+            address: in the device's memory.
+            size: bytes.
+        """
         return Window(self, self._locked(size), address, staged=True)
 
     def _locked(self, size: int, flags: int = 0) -> np.ndarray:
@@ -277,7 +294,12 @@ class CudaDevice:
         self._allocations.pop(address).free()
 
     def launch(self, launch: Launch, stream: Stream) -> None:
-        """Queues a kernel."""
+        """Queues a kernel.
+
+        Args:
+            launch: which one, its grid and its parameters.
+            stream: takes it behind what is queued already.
+        """
         with self.calling(f"launch {launch.kernel}"):
             self._function(launch).prepared_async_call(
                 launch.grid, launch.block, stream.handle, launch.parameters
@@ -290,7 +312,14 @@ class CudaDevice:
         return self._functions[launch.kernel]
 
     def fill(self, address: int, word: int, words: int, stream: Stream) -> None:
-        """Queues the setting of `words` words of 32 bits to one value."""
+        """Queues the setting of memory to one value.
+
+        Args:
+            address: in the device's memory.
+            word: the value, 32 bits.
+            words: how many of them.
+            stream: takes it behind what is queued already.
+        """
         with self.calling("fill memory") as driver:
             driver.memset_d32_async(address, word, words, stream.handle)
 

@@ -18,7 +18,7 @@ from runtime.serving.health import Health
 from runtime.serving.metrics.registry import Metrics
 from runtime.serving.worker import Worker
 from tests.engines import HEIGHT, WIDTH, Gate, broken, segmenters, small_manifest
-from tests.inference.drawing_pipeline import drawing_lane, drawing_segmenter
+from tests.inference.drawing_pipeline import drawing_pipeline, drawing_segmenter
 
 NEVER = 3600.0
 
@@ -55,9 +55,9 @@ def test_the_known_answer_may_have_the_size_of_the_frame_or_of_the_model(step: i
 
 
 def test_no_more_than_the_mask_is_wanted() -> None:
-    lane = drawing_lane()
-    assert known(right_labels()).agreement(drawing_segmenter(lane)) == 1.0
-    assert lane.asked == [SegmentOptions("frame")]
+    pipeline = drawing_pipeline()
+    assert known(right_labels()).agreement(drawing_segmenter(pipeline)) == 1.0
+    assert pipeline.asked == [SegmentOptions("frame")]
 
 
 def test_agreement_is_the_share_of_equal_pixels() -> None:

@@ -94,7 +94,7 @@ class OpenVinoEngine:
 
 
 class OpenVinoSlot:
-    """One infer request on buffers of its own; see `backends.Slot`."""
+    """One infer request on buffers of its own; see `engine.Slot`."""
 
     def __init__(self, compiled: ov.CompiledModel, given: TensorSpec, taken: TensorSpec) -> None:
         self.input: np.ndarray = np.zeros(given.shape, np.uint8)

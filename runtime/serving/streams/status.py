@@ -124,7 +124,7 @@ class StreamStats:
             self._metrics.captured(at, count)
 
     def dropped(self, reason: str, count: int = 1) -> None:
-        """Counts frames that will never be published; see metrics.DROP_REASONS."""
+        """Counts frames that will never be published; see `metrics.streams.DROP_REASONS`."""
         if count:
             with self._lock:
                 self._dropped[reason] += count
@@ -141,7 +141,7 @@ class StreamStats:
             self._tell_rates()
 
     def reconnecting(self, reason: str) -> None:
-        """Counts a connection given up; see metrics.RECONNECT_REASONS."""
+        """Counts a connection given up; see `metrics.streams.RECONNECT_REASONS`."""
         with self._lock:
             self._reconnects += 1
             self._metrics.reconnecting(reason)

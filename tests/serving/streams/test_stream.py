@@ -17,7 +17,11 @@ from runtime.serving.streams.status import StreamState
 from runtime.serving.streams.stream import PATIENCE
 from runtime.sources.source import LossReason
 from tests.engines import Gate, broken, segmenters
-from tests.inference.drawing_pipeline import drawing_lane, drawing_segmenter, drawn_by_the_lane
+from tests.inference.drawing_pipeline import (
+    drawing_pipeline,
+    drawing_segmenter,
+    drawn_by_the_pipeline,
+)
 from tests.serving.streams.streams import (
     IMAGES,
     newest,
@@ -157,13 +161,13 @@ def test_an_image_is_safe_from_the_next_frame_of_its_slot() -> None:
 
 
 def test_a_device_draws_nothing_while_nobody_looks() -> None:
-    lane = drawing_lane()
+    pipeline = drawing_pipeline()
     with stream_of("synthetic:64x32@500") as stream:
         for _ in range(2):
-            taken(stream).run(drawing_segmenter(lane))
+            taken(stream).run(drawing_segmenter(pipeline))
         # Whoever comes now gets the newest frame nevertheless, drawn from its image.
-        assert not drawn_by_the_lane(newest(stream).overlays.jpeg())
-    assert lane.asked == [SegmentOptions("model", image=True)] * 2
+        assert not drawn_by_the_pipeline(newest(stream).overlays.jpeg())
+    assert pipeline.asked == [SegmentOptions("model", image=True)] * 2
 
 
 @pytest.mark.parametrize("asked", [None, 0.3])
@@ -171,14 +175,14 @@ def test_viewers_get_what_the_device_drew(
     asked: Optional[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runtime.serving.streams.result.REMEMBERED_SECONDS", 3600.0)
-    lane = drawing_lane()
+    pipeline = drawing_pipeline()
     with stream_of("synthetic:64x32@500", opacity=0.65) as stream:
-        taken(stream).run(drawing_segmenter(lane))
+        taken(stream).run(drawing_segmenter(pipeline))
         newest(stream).overlays.jpeg(asked)
-        taken(stream).run(drawing_segmenter(lane))
-        assert drawn_by_the_lane(newest(stream).overlays.jpeg(asked))
-        assert not drawn_by_the_lane(newest(stream).overlays.jpeg(0.9))
-    assert [wanted.overlay for wanted in lane.asked] == [None, pytest.approx(asked or 0.65)]
+        taken(stream).run(drawing_segmenter(pipeline))
+        assert drawn_by_the_pipeline(newest(stream).overlays.jpeg(asked))
+        assert not drawn_by_the_pipeline(newest(stream).overlays.jpeg(0.9))
+    assert [wanted.overlay for wanted in pipeline.asked] == [None, pytest.approx(asked or 0.65)]
 
 
 # ---- what it is called --------------------------------------------------------------------------
