@@ -46,9 +46,10 @@ class Shot:
 
     def run(self, segmenter: Segmenter) -> Outcome:
         try:
-            return Outcome("ok", self.work(segmenter))
+            self.work(segmenter)
         except Exception as error:  # noqa: BLE001 - it is the outcome
             return Outcome("error", error=error)
+        return Outcome("ok")
 
     def finish(self, outcome: Outcome) -> None:
         """Nobody waits for it."""
