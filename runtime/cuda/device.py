@@ -16,13 +16,12 @@ from typing import Any, Dict, Final, Iterator, List, Optional, Set, Tuple, Type,
 
 import numpy as np
 
-from runtime.cuda import pycuda
+from runtime.cuda import errors, pycuda
 from runtime.cuda.context import PrimaryContext
-from runtime.cuda.errors import CallFailed, DeviceLost, DeviceMemoryFull, WrongThread
 from runtime.cuda.kernels.binaries import code_for, not_loaded
 from runtime.cuda.kernels.launch import Launch
 from runtime.cuda.streams import Event, Stream, Window
-from runtime.errors import EngineFailed, EngineRefused, RuntimeFault
+from runtime.errors import RuntimeFault
 
 Handle = TypeVar("Handle", Stream, Event)
 
@@ -48,7 +47,7 @@ class CudaDevice:
         self.name = ""
         self.compute_capability: Tuple[int, int] = (0, 0)
         self.integrated = False
-        self.lost: Optional[DeviceLost] = None
+        self.lost: Optional[errors.DeviceLost] = None
         self._given, self._ordinal = driver, ordinal
         self._driver: Any = None
         self._threads: Set[int] = set()
@@ -76,11 +75,7 @@ class CudaDevice:
             code = code_for((major, minor))
             context = PrimaryContext(driver, device)
         except driver.Error as error:
-            raise EngineRefused(
-                f"CUDA does not start on GPU {self._ordinal}: {error}",
-                "`runtime doctor` says what is missing; a container needs `--runtime nvidia` or "
-                "`--gpus all`",
-            ) from error
+            raise errors.not_started(self._ordinal, error) from error
         self._context = context
         self._threads.add(threading.get_ident())
         self._resources.callback(context.release)
@@ -131,14 +126,11 @@ class CudaDevice:
         """
         context = self._context
         if context is None:
-            raise _closed()
+            raise errors.device_closed()
         try:
             context.enter()
         except self._driver.Error as error:
-            raise EngineRefused(
-                f"CUDA gives GPU {self._ordinal} to no second thread: {error}",
-                "Set its compute mode to default with `nvidia-smi -c 0`",
-            ) from error
+            raise errors.exclusive(self._ordinal, error) from error
         self._threads.add(threading.get_ident())
         try:
             yield
@@ -153,7 +145,7 @@ class CudaDevice:
         """Gives the driver for calls that do `what`; its errors become ours.
 
         Args:
-            what: the end of "CUDA could not ...", for the error's text.
+            what: the end of "CUDA could not ...".
 
         Raises:
             WrongThread: this thread does not own the device.
@@ -163,32 +155,23 @@ class CudaDevice:
         """
         self._require_member()
         if self.lost is not None:
-            raise DeviceLost(self.lost.problem, self.lost.cure) from self.lost
+            raise errors.DeviceLost(self.lost.problem, self.lost.cure) from self.lost
         try:
             yield self._driver
         except self._driver.MemoryError as error:
-            raise DeviceMemoryFull(
-                f"the GPU has not the memory to {what}: {error}",
-                "Stop the desktop and other programs that use the GPU, or serve a smaller engine",
-            ) from error
+            raise errors.memory_full(what, error) from error
         except self._driver.Error as error:
             # Whoever keeps the error would keep, in pycuda's frames, its stream and its kernel.
             traceback.clear_frames(error.__traceback__)
             if self._answers():
-                raise CallFailed(
+                raise errors.CallFailed(
                     f"CUDA could not {what}: {error}", "Try again; if it stays, report it"
                 ) from error
-            self.lost = DeviceLost(
-                f"the GPU is lost since CUDA tried to {what}: {error}",
-                "Restart the daemon; if it comes again look into `dmesg` for NVRM or nvgpu faults",
-            )
+            self.lost = errors.device_lost(what, error)
             raise self.lost from error
 
     def require_answer(self, what: str) -> None:
         """Waits for all that is under way; finds out whether another library's call broke the GPU.
-
-        Args:
-            what: what that call did, for the error's text.
 
         Raises:
             DeviceLost: the context answers with an error that sticks.
@@ -206,9 +189,9 @@ class CudaDevice:
 
     def _require_member(self) -> None:
         if not self._threads:
-            raise _closed()
+            raise errors.device_closed()
         if threading.get_ident() not in self._threads:
-            raise WrongThread(
+            raise errors.WrongThread(
                 f"thread {threading.current_thread().name!r} called a GPU of another thread",
                 "Hand the work to the device's own thread, see `tensorrt.gpu_thread`",
             )
@@ -268,12 +251,7 @@ class CudaDevice:
         return Window(self, array, address, staged=False)
 
     def mirror(self, address: int, size: int) -> Window:
-        """Host memory for what lies in the device's already.
-
-        Args:
-            address: in the device's memory.
-            size: bytes.
-        """
+        """Host memory for `size` bytes that lie at an address of the device already."""
         return Window(self, self._locked(size), address, staged=True)
 
     def _locked(self, size: int, flags: int = 0) -> np.ndarray:
@@ -294,12 +272,7 @@ class CudaDevice:
         self._allocations.pop(address).free()
 
     def launch(self, launch: Launch, stream: Stream) -> None:
-        """Queues a kernel.
-
-        Args:
-            launch: which one, its grid and its parameters.
-            stream: takes it behind what is queued already.
-        """
+        """Queues a kernel, with its grid and parameters, behind what is in the stream."""
         with self.calling(f"launch {launch.kernel}"):
             self._function(launch).prepared_async_call(
                 launch.grid, launch.block, stream.handle, launch.parameters
@@ -322,7 +295,3 @@ class CudaDevice:
         """
         with self.calling("fill memory") as driver:
             driver.memset_d32_async(address, word, words, stream.handle)
-
-
-def _closed() -> EngineFailed:
-    return EngineFailed("the GPU is closed", "Use it inside its `with` block")
