@@ -87,13 +87,23 @@ class Window:
         self._device = device
 
     def to_device(self, size: int, stream: Stream) -> None:
-        """Queues the copy of the first `size` bytes to the device, unless the memory is mapped."""
+        """Queues the copy to the device; mapped memory needs none.
+
+        Args:
+            size: how many of the first bytes.
+            stream: takes the copy behind what is queued already.
+        """
         if self.staged:
             with self._device.calling("copy to the GPU") as driver:
                 driver.memcpy_htod_async(self.address, self.array[:size], stream.handle)
 
     def to_host(self, size: int, stream: Stream) -> None:
-        """Queues the copy of the first `size` bytes back, unless the memory is mapped."""
+        """Queues the copy from the device; mapped memory needs none.
+
+        Args:
+            size: how many of the first bytes.
+            stream: takes the copy behind what is queued already.
+        """
         if self.staged:
             with self._device.calling("copy from the GPU") as driver:
                 driver.memcpy_dtoh_async(self.array[:size], self.address, stream.handle)

@@ -79,7 +79,12 @@ def answer(here: Surroundings) -> Iterator[Finding]:
 
 
 def least_memory(manifest: EngineManifest, build: Build) -> int:
-    """Bytes of the weights and of one frame's input, logits and labels; backends take more."""
+    """Bytes of the weights and of one frame's input, logits and labels; backends take more.
+
+    Args:
+        manifest: shapes of input and output.
+        build: whose artefact holds the weights.
+    """
     taken, given = manifest.input, manifest.output
     pixels, cells = taken.height * taken.width, given.height * given.width
     floats = 3 * pixels + len(manifest.classes.names) * cells

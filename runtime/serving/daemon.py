@@ -128,7 +128,12 @@ class Daemon:
         )
 
     def serve(self, server: HttpServer, services: Services) -> None:
-        """Opens the doors: HTTP first, so that cameras can be watched while they connect."""
+        """Starts HTTP, then the streams, so that cameras can be watched while they connect.
+
+        Args:
+            server: bound to its port.
+            services: what requests are answered with.
+        """
         server.start(create_app(services), on_death=self._http_died)
         for stream in self._streams.values():
             services.worker.attach(stream)
@@ -144,7 +149,12 @@ class Daemon:
         )
 
     def drain(self, server: HttpServer, services: Services) -> None:
-        """Refuses new work, finishes what was accepted, lets every viewer and client go."""
+        """Refuses new work, finishes what was accepted, lets every viewer and client go.
+
+        Args:
+            server: stopped last, so that accepted requests are answered.
+            services: whose health, worker and streams end.
+        """
         logger.info("draining")
         services.health.drain()
         streams = self._streams.values()
