@@ -3,7 +3,8 @@
 `python -m benchmarks.labels` measures on smooth synthetic logits; with `--engine FOLDER --images
 FOLDER` on the logits that an engine gives, at its own size and, mirrored side by side, at
 1024x2048. Each way gets the logits in the layout it likes. All ways compute the same labels but for
-classes within rounding of each other; how many pixels differ from the reference is printed.
+classes within rounding of each other; how many pixels differ from the reference is printed, and
+with an engine also how many do of the masks that it serves.
 """
 
 from __future__ import annotations
@@ -28,14 +29,15 @@ from runtime.image.frame import Frame
 from runtime.inference.backends.open_engine import open_engine
 from runtime.inference.backends.openvino_core import openvino_core
 from runtime.inference.engine import SegmentOptions
+from runtime.inference.letterbox import place
 from runtime.inference.postprocess.cpu import LabelUpsampler
 from runtime.inference.postprocess.reference import labels_from_logits
-from runtime.inference.segmenter import Segmenter
+from runtime.inference.segmenter import Segmenter, segmenters_of
 from runtime.repository.choose_build import choose_build
 from runtime.repository.engine_folder import EngineFolder
 
 LIMITS = ImageLimits(max_bytes=1 << 26, max_pixels=1 << 26)
-Way = Callable[[int], np.ndarray]
+Labelling = Callable[[int], np.ndarray]
 """From the number of a case's image to its labels."""
 
 
@@ -130,18 +132,32 @@ def synthetic_cases(images: int) -> List[Case]:
 
 
 def engine_cases(folder: Path, images: Path, count: int) -> List[Case]:
-    """What an engine says about the first images of a folder."""
+    """What an engine says about the first images of a folder.
+
+    Logits come from a slot; the masks that are served may be made by the engine's own pipelines, so
+    they are compared with the reference beforehand.
+
+    Args:
+        folder: of the engine.
+        images: a folder of nothing else.
+        count: of the images to take, in the order of their names.
+    """
     engine_folder = EngineFolder(folder)
     manifest = engine_folder.manifest
     build = choose_build(engine_folder, this_machine())
     logits = []
     with open_engine(manifest, build, engine_folder.verified(build), "latency") as engine:
-        segmenter = Segmenter(manifest, engine.slots[0])
-        wanted = SegmentOptions("model", image=False)
+        served, slot = segmenters_of(manifest, engine)[0], engine.slots[0]
+        by_slot, wanted = Segmenter(manifest, slot), SegmentOptions("model")
         for number, path in enumerate(sorted(images.iterdir())[:count]):
-            pixels = decode_image(path.read_bytes(), LIMITS)
-            segmenter.segment(Frame(pixels, number, 0.0, path.name), wanted)
-            logits.append(engine.slots[0].output.copy())
+            frame = Frame(decode_image(path.read_bytes(), LIMITS), number, 0.0, path.name)
+            by_slot.segment(frame, wanted)
+            logits.append(slot.output.copy())
+            found = served.segment(frame, wanted).labels.labels
+            placement = place(frame.height, frame.width, manifest.input)
+            truth = labels_from_logits(logits[-1], (manifest.input.height, manifest.input.width))
+            wrong = np.count_nonzero(found != truth[placement.rows, placement.columns])
+            print(f"{path.name}: served: {wrong} of {found.size} pixels differ from the reference")
     factor = manifest.input.height // manifest.output.height
     rows, columns = 1024 // factor, 2048 // factor
     missing = [(0, rows - manifest.output.height), (0, columns - manifest.output.width), (0, 0)]
@@ -153,9 +169,14 @@ def engine_cases(folder: Path, images: Path, count: int) -> List[Case]:
 
 
 def measure(case: Case, rounds: int) -> None:
-    """Prints one case's table; the ratio is the time of a way over that of the cells."""
+    """Prints one case's table; the ratio is the time of a way over that of the cells.
+
+    Args:
+        case: whose logits are labelled.
+        rounds: measurements of each way, taken in turns.
+    """
     upsampler = LabelUpsampler(case.size)
-    ways: Dict[str, Way] = {
+    ways: Dict[str, Labelling] = {
         "cells": lambda image: upsampler.labels(case.logits[image]),
         "OpenCV, running maximum": RunningMaximum(case),
         "OpenVINO, in the graph": InGraph(case),
@@ -171,11 +192,11 @@ def measure(case: Case, rounds: int) -> None:
     show(f"{case.name}: {title}", "ms", rows)
 
 
-def milliseconds(way: Way, images: int) -> float:
-    """Mean time per image."""
+def milliseconds(labelling: Labelling, images: int) -> float:
+    """Mean milliseconds per image of a case."""
     started = time.perf_counter()
     for image in range(images):
-        way(image)
+        labelling(image)
     return (time.perf_counter() - started) * 1000 / images
 
 

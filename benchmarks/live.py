@@ -20,7 +20,7 @@ from benchmarks.ratios import interleaved, show
 from benchmarks.raw_engine import RawEngine
 from runtime.device.machine import this_machine
 from runtime.inference.backends.open_engine import open_engine
-from runtime.inference.segmenter import Segmenter
+from runtime.inference.segmenter import segmenters_of
 from runtime.repository.choose_build import choose_build
 from runtime.repository.engine_folder import EngineFolder
 from runtime.serving.metrics.registry import Metrics
@@ -42,14 +42,13 @@ def main() -> None:
     artefact, spec = folder.verified(build), folder.manifest.input
     raw = RawEngine(folder.manifest, build, artefact, "throughput")
     raw.use_image(cv2.resize(_first_frame(arguments.videos[0]), (spec.width, spec.height)))
-    with open_engine(folder.manifest, build, artefact, "throughput") as engine:
-        segmenters = [Segmenter(folder.manifest, slot) for slot in engine.slots]
-        with Worker(segmenters, 8, Metrics()) as worker:
-            rows = interleaved(
-                partial(raw.frames_per_second, arguments.seconds),
-                {v.name: partial(played_per_second, worker, v) for v in arguments.videos},
-                arguments.rounds,
-            )
+    opened = open_engine(folder.manifest, build, artefact, "throughput")
+    with opened as engine, Worker(segmenters_of(folder.manifest, engine), 8, Metrics()) as worker:
+        rows = interleaved(
+            partial(raw.frames_per_second, arguments.seconds),
+            {v.name: partial(played_per_second, worker, v) for v in arguments.videos},
+            arguments.rounds,
+        )
     show(f"live loop, {spec.width}x{spec.height} model", "frames/s", rows)
 
 

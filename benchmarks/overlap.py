@@ -1,9 +1,9 @@
-"""What frames gain by being under way at once: all lanes (slots) of an engine against one of them.
+"""What frames gain by being under way at once: all pipelines (or slots) of an engine against one.
 
     python -m benchmarks.overlap engines/camvid-demo frame.jpg
 
-The frame is decoded once; each thread hands it to its lane again and again, as the worker's threads
-do. On a GPU waiting with a core of its own and drawing overlays are measured too.
+The frame is decoded once; each thread hands it to its pipeline again and again, as the worker's
+threads do. On a GPU waiting with a core of its own and drawing overlays are measured too.
 """
 
 from __future__ import annotations
@@ -45,40 +45,42 @@ def main() -> None:
     rate = partial(frames_per_second, Frame(pixels, 0, 0.0, "benchmark"), arguments.seconds)
     with ExitStack() as engines:
         engine = engines.enter_context(open_engine(manifest, build, artefact))
-        lanes = segmenters_of(manifest, engine)
-        candidates: Dict[str, Callable[[], float]] = {f"{len(lanes)} at once": partial(rate, lanes)}
+        pipelines = segmenters_of(manifest, engine)
+        candidates: Dict[str, Callable[[], float]] = {
+            f"{len(pipelines)} at once": partial(rate, pipelines)
+        }
         if isinstance(engine, HasDevicePipelines):
             options = DeviceOptions(busy_wait=True)
             busy = open_engine(manifest, build, artefact, options=options)
             awake = segmenters_of(manifest, engines.enter_context(busy))
             candidates["waiting with a core each"] = partial(rate, awake)
-            candidates["overlays too"] = partial(rate, lanes, wanted=OVERLAY)
-        rows = interleaved(partial(rate, lanes[:1]), candidates, arguments.rounds)
+            candidates["overlays too"] = partial(rate, pipelines, wanted=OVERLAY)
+        rows = interleaved(partial(rate, pipelines[:1]), candidates, arguments.rounds)
     show(f"{build.backend} {build.precision}, against one frame at a time", "frames/s", rows)
 
 
 def frames_per_second(
-    frame: Frame, seconds: float, lanes: Sequence[Segmenter], wanted: SegmentOptions = MASK
+    frame: Frame, seconds: float, pipelines: Sequence[Segmenter], wanted: SegmentOptions = MASK
 ) -> float:
-    """Frames that all lanes together finish in a second, a thread each."""
+    """Frames that all pipelines together finish in a second, a thread each."""
     counts: List[int] = []
     ends = time.perf_counter() + seconds
 
-    def work(lane: Segmenter) -> None:
+    def work(pipeline: Segmenter) -> None:
         done = 0
         while time.perf_counter() < ends:
-            lane.segment(frame, wanted)
+            pipeline.segment(frame, wanted)
             done += 1
         counts.append(done)
 
-    threads = [threading.Thread(target=work, args=(lane,)) for lane in lanes]
+    threads = [threading.Thread(target=work, args=(pipeline,)) for pipeline in pipelines]
     started = time.perf_counter()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    if len(counts) != len(lanes):
-        raise RuntimeError("a lane failed: its error stands above")
+    if len(counts) != len(pipelines):
+        raise RuntimeError("a pipeline failed: its error stands above")
     return sum(counts) / (time.perf_counter() - started)
 
 

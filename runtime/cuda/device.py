@@ -16,15 +16,14 @@ from typing import Any, Dict, Final, Iterator, List, Optional, Set, Tuple, Type,
 
 import numpy as np
 
-from runtime.cuda import pycuda
+from runtime.cuda import errors, pycuda
 from runtime.cuda.context import PrimaryContext
-from runtime.cuda.errors import CallFailed, DeviceLost, DeviceMemoryFull, WrongThread
 from runtime.cuda.kernels.binaries import code_for, not_loaded
 from runtime.cuda.kernels.launch import Launch
 from runtime.cuda.streams import Event, Stream, Window
-from runtime.errors import EngineFailed, EngineRefused, RuntimeFault
+from runtime.errors import RuntimeFault
 
-Handed = TypeVar("Handed", Stream, Event)
+Handle = TypeVar("Handle", Stream, Event)
 
 # CU_STREAM_NON_BLOCKING, which pycuda has no name for: such a stream waits for no other.
 _NON_BLOCKING: Final = 1
@@ -48,14 +47,14 @@ class CudaDevice:
         self.name = ""
         self.compute_capability: Tuple[int, int] = (0, 0)
         self.integrated = False
-        self.lost: Optional[DeviceLost] = None
+        self.lost: Optional[errors.DeviceLost] = None
         self._given, self._ordinal = driver, ordinal
         self._driver: Any = None
         self._threads: Set[int] = set()
         self._context: Optional[PrimaryContext] = None
-        self._things = ExitStack()
+        self._resources = ExitStack()
         self._allocations: Dict[int, Any] = {}
-        self._handed: List[Union[Stream, Event]] = []
+        self._handles: List[Union[Stream, Event]] = []
         self._functions: Dict[str, pycuda.Function] = {}
         self._module: Any = None
 
@@ -76,15 +75,11 @@ class CudaDevice:
             code = code_for((major, minor))
             context = PrimaryContext(driver, device)
         except driver.Error as error:
-            raise EngineRefused(
-                f"CUDA does not start on GPU {self._ordinal}: {error}",
-                "`runtime doctor` says what is missing; a container needs `--runtime nvidia` or "
-                "`--gpus all`",
-            ) from error
+            raise errors.not_started(self._ordinal, error) from error
         self._context = context
         self._threads.add(threading.get_ident())
-        self._things.callback(context.release)
-        self._things.callback(self._leave, context)
+        self._resources.callback(context.release)
+        self._resources.callback(self._leave, context)
         try:
             with self.calling(f"load {code.name}"):
                 self._module = driver.module_from_buffer(code.content)
@@ -101,16 +96,16 @@ class CudaDevice:
     ) -> None:
         # Before the context goes, whoever still holds them: pycuda destroys what is referred to
         # no more under the context, and only in its thread.
-        for thing in self._handed:
-            thing.let_go()
-        self._handed.clear()
+        for handle in self._handles:
+            handle.release()
+        self._handles.clear()
         self._functions.clear()
         self._module = None
         try:
             for address in list(self._allocations):
                 self._free(address)
         finally:
-            self._things.close()
+            self._resources.close()
             self._threads.clear()
             self._context = None
 
@@ -131,14 +126,11 @@ class CudaDevice:
         """
         context = self._context
         if context is None:
-            raise _closed()
+            raise errors.device_closed()
         try:
             context.enter()
         except self._driver.Error as error:
-            raise EngineRefused(
-                f"CUDA gives GPU {self._ordinal} to no second thread: {error}",
-                "Set its compute mode to default with `nvidia-smi -c 0`",
-            ) from error
+            raise errors.exclusive(self._ordinal, error) from error
         self._threads.add(threading.get_ident())
         try:
             yield
@@ -152,6 +144,9 @@ class CudaDevice:
     def calling(self, what: str) -> Iterator[Any]:
         """Gives the driver for calls that do `what`; its errors become ours.
 
+        Args:
+            what: the end of "CUDA could not ...".
+
         Raises:
             WrongThread: this thread does not own the device.
             DeviceLost: the context is broken, by this call or an earlier one.
@@ -160,32 +155,26 @@ class CudaDevice:
         """
         self._require_member()
         if self.lost is not None:
-            raise DeviceLost(self.lost.problem, self.lost.cure) from self.lost
+            raise errors.DeviceLost(self.lost.problem, self.lost.cure) from self.lost
         try:
             yield self._driver
         except self._driver.MemoryError as error:
-            raise DeviceMemoryFull(
-                f"the GPU has not the memory to {what}: {error}",
-                "Stop the desktop and other programs that use the GPU, or serve a smaller engine",
-            ) from error
+            raise errors.memory_full(what, error) from error
         except self._driver.Error as error:
             # Whoever keeps the error would keep, in pycuda's frames, its stream and its kernel.
             traceback.clear_frames(error.__traceback__)
             if self._answers():
-                raise CallFailed(
+                raise errors.CallFailed(
                     f"CUDA could not {what}: {error}", "Try again; if it stays, report it"
                 ) from error
-            self.lost = DeviceLost(
-                f"the GPU is lost since CUDA tried to {what}: {error}",
-                "Restart the daemon; if it comes again look into `dmesg` for NVRM or nvgpu faults",
-            )
+            self.lost = errors.device_lost(what, error)
             raise self.lost from error
 
     def require_answer(self, what: str) -> None:
-        """Waits for all that is under way; finds out whether another library's `what` broke it.
+        """Waits for all that is under way; finds out whether another library's call broke the GPU.
 
         Raises:
-            DeviceLost: it does not.
+            DeviceLost: the context answers with an error that sticks.
         """
         with self.calling(what) as driver:
             driver.Context.synchronize()
@@ -200,11 +189,11 @@ class CudaDevice:
 
     def _require_member(self) -> None:
         if not self._threads:
-            raise _closed()
+            raise errors.device_closed()
         if threading.get_ident() not in self._threads:
-            raise WrongThread(
+            raise errors.WrongThread(
                 f"thread {threading.current_thread().name!r} called a GPU of another thread",
-                "Hand the work to the device's own thread, see `backends.device_thread`",
+                "Hand the work to the device's own thread, see `tensorrt.gpu_thread`",
             )
 
     @property
@@ -214,12 +203,12 @@ class CudaDevice:
             return int(driver.mem_get_info()[0])
 
     def stream(self) -> Stream:
-        """A queue of its own, which waits for no other."""
+        """A new stream, which waits for no other."""
         with self.calling("make a stream") as driver:
-            return self._handed_out(Stream(self, driver.Stream(_NON_BLOCKING)))
+            return self._registered(Stream(self, driver.Stream(_NON_BLOCKING)))
 
     def event(self, blocking: bool = True) -> Event:
-        """A mark with a time.
+        """A new event, which takes the time when it is passed.
 
         Args:
             blocking: a thread that waits sleeps; else it spins, which answers sooner and takes a
@@ -228,11 +217,11 @@ class CudaDevice:
         with self.calling("make an event") as driver:
             flags = driver.event_flags
             made = driver.Event(flags.BLOCKING_SYNC if blocking else flags.DEFAULT)
-            return self._handed_out(Event(self, made))
+            return self._registered(Event(self, made))
 
-    def _handed_out(self, thing: Handed) -> Handed:
-        self._handed.append(thing)
-        return thing
+    def _registered(self, handle: Handle) -> Handle:
+        self._handles.append(handle)
+        return handle
 
     def memory(self, size: int) -> int:
         """The address of `size` new bytes that the device alone reaches."""
@@ -242,7 +231,13 @@ class CudaDevice:
         return int(allocation)
 
     def window(self, size: int, staged: bool = False) -> Window:
-        """New bytes that both sides reach: mapped on an integrated GPU, else or if asked staged."""
+        """New bytes that both sides reach.
+
+        Args:
+            size: how many.
+            staged: whether they lie twice and are copied, also where the memory could be mapped;
+                off an integrated GPU they always do.
+        """
         if staged or not self.integrated:
             address = self.memory(size)
             try:
@@ -256,7 +251,7 @@ class CudaDevice:
         return Window(self, array, address, staged=False)
 
     def mirror(self, address: int, size: int) -> Window:
-        """Host memory for what lies at an address of the device already."""
+        """Host memory for `size` bytes that lie at an address of the device already."""
         return Window(self, self._locked(size), address, staged=True)
 
     def _locked(self, size: int, flags: int = 0) -> np.ndarray:
@@ -277,7 +272,7 @@ class CudaDevice:
         self._allocations.pop(address).free()
 
     def launch(self, launch: Launch, stream: Stream) -> None:
-        """Queues a kernel."""
+        """Queues a kernel, with its grid and parameters, behind what is in the stream."""
         with self.calling(f"launch {launch.kernel}"):
             self._function(launch).prepared_async_call(
                 launch.grid, launch.block, stream.handle, launch.parameters
@@ -290,10 +285,13 @@ class CudaDevice:
         return self._functions[launch.kernel]
 
     def fill(self, address: int, word: int, words: int, stream: Stream) -> None:
-        """Queues the setting of `words` words of 32 bits to one value."""
+        """Queues the setting of memory to one value.
+
+        Args:
+            address: in the device's memory.
+            word: the value, 32 bits.
+            words: how many of them.
+            stream: takes it behind what is queued already.
+        """
         with self.calling("fill memory") as driver:
             driver.memset_d32_async(address, word, words, stream.handle)
-
-
-def _closed() -> EngineFailed:
-    return EngineFailed("the GPU is closed", "Use it inside its `with` block")

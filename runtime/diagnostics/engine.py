@@ -1,4 +1,4 @@
-"""Whether an engine is whole, would run here, and gives its known answer."""
+"""Whether an engine is whole, would run here, and labels its canary as when it was built."""
 
 from __future__ import annotations
 
@@ -52,34 +52,39 @@ def memory(here: Surroundings) -> Iterator[Finding]:
 
 
 def answer(here: Surroundings) -> Iterator[Finding]:
-    """The engine's own answer to its known image; run only when asked for."""
+    """How the engine labels its canary, an image with a known mask; run only when asked for."""
     chosen = _chosen(here)
     if here.engine is None or chosen is None or not here.run:
         return
     try:
         agreement = _agreement(here.engine, chosen)
     except RuntimeFault as fault:
-        yield problem("known image", fault.problem, fault.cure)
+        yield problem("canary", fault.problem, fault.cure)
         return
     canary = here.engine.manifest.canary
     if agreement is None or canary is None:
         yield warning(
-            "known image",
+            "canary",
             "the engine has none, so wrong answers would not be noticed",
             f"Rebuild it with `{here.engine.rebuild_command()}`",
         )
     elif agreement < canary.minimum_agreement:
         yield problem(
-            "known image",
+            "canary",
             f"{agreement:.2%} of its pixels are as they should be",
             f"Rebuild the engine here with `{here.engine.rebuild_command()}`",
         )
     else:
-        yield ok("known image", f"{agreement:.2%} of its pixels are as they should be")
+        yield ok("canary", f"{agreement:.2%} of its pixels are as they should be")
 
 
 def least_memory(manifest: EngineManifest, build: Build) -> int:
-    """Bytes of the weights and of one frame's input, logits and labels; backends take more."""
+    """Bytes of the weights and of one frame's input, logits and labels; backends take more.
+
+    Args:
+        manifest: shapes of input and output.
+        build: whose artefact holds the weights.
+    """
     taken, given = manifest.input, manifest.output
     pixels, cells = taken.height * taken.width, given.height * given.width
     floats = 3 * pixels + len(manifest.classes.names) * cells
@@ -124,13 +129,14 @@ def _backend(inspection: Inspection, build: Build) -> Iterator[Finding]:
 
 
 def _agreement(folder: EngineFolder, build: Build) -> Optional[float]:
-    """Share of equal pixels, 0 to 1; None without a known image."""
+    """Share of the canary's pixels labelled as they should be, 0 to 1; None without a canary."""
     from runtime.inference.backends.open_engine import open_engine
-    from runtime.inference.canary import canary_of
-    from runtime.inference.segmenter import Segmenter
+    from runtime.inference.canary import read_canary
+    from runtime.inference.segmenter import segmenters_of
 
-    image = canary_of(folder)
-    if image is None:
+    canary = read_canary(folder)
+    if canary is None:
         return None
     with open_engine(folder.manifest, build, folder.verified(build), "latency") as engine:
-        return image.agreement(Segmenter(folder.manifest, engine.slots[0]))
+        # The way that the daemon serves: where the engine has pipelines, its slot proves nothing.
+        return canary.agreement(segmenters_of(folder.manifest, engine)[0])

@@ -34,15 +34,32 @@ Check = Callable[[Surroundings], Iterator[Finding]]
 
 
 def ok(subject: str, says: str) -> Finding:
-    """All is well."""
+    """All is well.
+
+    Args:
+        subject: what was looked at, in a word or two.
+        says: what was found.
+    """
     return Finding(subject, "ok", says)
 
 
 def warning(subject: str, says: str, cure: str) -> Finding:
-    """It works, but less well than it could."""
+    """It works, but less well than it could.
+
+    Args:
+        subject: what was looked at, in a word or two.
+        says: what was found.
+        cure: what to do about it.
+    """
     return Finding(subject, "warning", says, cure)
 
 
 def problem(subject: str, says: str, cure: str) -> Finding:
-    """It will not work."""
+    """It will not work.
+
+    Args:
+        subject: what was looked at, in a word or two.
+        says: what was found.
+        cure: what to do about it.
+    """
     return Finding(subject, "problem", says, cure)

@@ -58,7 +58,7 @@ class Inspection:
         folder: the engine.
         machine: where it was looked at.
         builds: every build of the manifest, in its order.
-        further_files: the known image and what plans are built from.
+        further_files: the canary and what plans are built from.
         refusal: why no build is chosen, and the command that makes one; None if one is.
     """
 

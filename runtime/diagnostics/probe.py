@@ -33,7 +33,7 @@ class Surroundings:
         may_use: whether this user may read and write a device's file.
         now: seconds since the epoch.
         engine: the engine folder to look at; None for the machine alone.
-        run: whether to run that engine on its known image.
+        run: whether to run that engine on its canary.
         sources: addresses to try.
         listen: host and port that the daemon is to have.
     """

@@ -1,4 +1,8 @@
-"""Engines: one interface, one module per library; `open_engine` picks and imports lazily."""
+"""What an engine is: slots from image to logits, and on a GPU pipelines from frame to labels.
+
+The implementations are in `backends`, one module or package per library; `backends.open_engine`
+picks one and imports it lazily.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,14 @@ MaskSize = Literal["frame", "model"]
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """Name, shape, numpy dtype name and axis order ("HWC") of a slot's tensor."""
+    """A tensor of a slot.
+
+    Attributes:
+        name: of the tensor.
+        shape: of one frame's tensor, without a batch.
+        dtype: as numpy names it, such as "float32".
+        layout: order of the axes, such as "HWC".
+    """
 
     name: str
     shape: Tuple[int, ...]
@@ -55,11 +66,11 @@ class Engine(Protocol):
 
     @property
     def input(self) -> TensorSpec:
-        """What every slot's `input` is."""
+        """Shape and type of every slot's `input`."""
 
     @property
     def output(self) -> TensorSpec:
-        """What every slot's `output` is."""
+        """Shape and type of every slot's `output`."""
 
     @property
     def slots(self) -> Sequence[Slot]:
@@ -77,13 +88,13 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class SegmentOptions:
-    """What of a frame somebody will look at; the rest need not leave the device.
+    """What somebody will look at of a segmented frame; the rest need not leave the device.
 
-    The labels come always; of the frame's size unless it says otherwise.
+    The labels always come, of the frame's size unless `size` says otherwise.
 
     Attributes:
         size: of the labels: the frame's, or that of its rectangle in the model's input.
-        image: whether the frame as the model saw it is needed.
+        image: whether the frame as the model saw it is needed too.
         overlay: how much the classes' colours cover that image, 0 to 1; None draws nothing.
     """
 
@@ -119,12 +130,12 @@ AS_USUAL: Final = DeviceOptions()
 
 @dataclass(frozen=True)
 class Labelled:
-    """A frame's labels, before anybody asked what its classes mean.
+    """What a pipeline gives for one frame: class ids, not yet tied to the names of classes.
 
     Attributes:
         labels: (height, width) uint8 class ids, of the size that was wanted.
         image: (height, width, 3) uint8 BGR, the frame as the model saw it, without padding; a
-            view that is valid until the next frame goes the same way, and while the engine is
+            view that is valid until the pipeline takes its next frame, and while the engine is
             open. None where it was not wanted and would have had to be copied.
         overlay: the image under the classes' colours, of its shape and validity; None where it
             was not wanted, or where the processor would have to draw it.
@@ -139,10 +150,14 @@ class Labelled:
 
 @runtime_checkable
 class DevicePipeline(Protocol):
-    """The whole way of one frame at a time, from pixels to labels. Used by one thread at a time."""
+    """All stages of one frame at a time, from pixels to labels. Used by one thread at a time."""
 
     def label(self, frame: Frame, wanted: SegmentOptions) -> Labelled:
         """Labels every pixel.
+
+        Args:
+            frame: BGR or NV12, of any size.
+            wanted: what will be looked at of the result.
 
         Raises:
             EngineFailed: the engine stopped computing.
@@ -152,19 +167,19 @@ class DevicePipeline(Protocol):
 
 @runtime_checkable
 class HasDevicePipelines(Protocol):
-    """An engine with a way of its own from frames to labels, such as a GPU that does all of it."""
+    """An engine that takes frames to labels by itself, as one on a GPU that does all stages."""
 
     @property
-    def lanes(self) -> Sequence[DevicePipeline]:
+    def pipelines(self) -> Sequence[DevicePipeline]:
         """As many frames as may be under way at once; none outside the `with` block."""
 
 
 def input_tensor(manifest: EngineManifest) -> TensorSpec:
-    """What slots take: the image at the model's size."""
+    """The tensor that slots take: a BGR image of the model's size."""
     return TensorSpec("image", (manifest.input.height, manifest.input.width, 3), "uint8", "HWC")
 
 
 def output_tensor(manifest: EngineManifest) -> TensorSpec:
-    """What slots give: the grid of logits."""
+    """The tensor that slots give: the grid of logits."""
     shape = (manifest.output.height, manifest.output.width, len(manifest.classes.names))
     return TensorSpec("logits", shape, "float32", "HWC")

@@ -34,6 +34,11 @@ def place(frame_height: int, frame_width: int, spec: InputSpec) -> Placement:
     """Fits a frame of any size into the input: centred, as large as its aspect ratio allows.
 
     The scaled side is rounded half up and is at least one pixel.
+
+    Args:
+        frame_height: pixels.
+        frame_width: pixels.
+        spec: size and geometry of the input.
     """
     if spec.geometry == "stretch":
         return Placement(0, 0, spec.height, spec.width)

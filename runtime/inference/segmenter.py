@@ -1,7 +1,8 @@
 """The core: one frame in, one label map and its stage times out.
 
-Where an engine brings lanes of its own, they do all of it; else the processor resizes the frame
-into a slot and labels the slot's logits.
+Where an engine brings pipelines of its own, they do all stages; else the processor resizes the
+frame into a slot and labels the slot's logits. `segmenters_of` is how everything that serves,
+evaluates or proves an engine gets its segmenters.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from runtime.repository.manifest import EngineManifest
 
 
 class NotWanted(RuntimeFault):
-    """An image that is looked for though nobody wanted it, so it stayed on the device."""
+    """Somebody reads an image that the options did not ask for, so it stayed on the device."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Segmentation:
         labels: the mask, of the frame's size or of the frame's rectangle in the model's input.
         frame: what was segmented.
         wanted: what was asked for.
-        labelled: what came of it; images in it are valid until its lane takes the next frame.
+        labelled: as the pipeline gave it; images in it are valid until it takes its next frame.
     """
 
     labels: LabelMap
@@ -83,12 +84,12 @@ class Segmenter:
 
     Args:
         manifest: geometry and classes.
-        way: the engine's own lane, or a slot of it with the processor doing the rest.
+        part: of the engine: a pipeline, or a slot, with the processor doing the other stages.
     """
 
-    def __init__(self, manifest: EngineManifest, way: Union[Slot, DevicePipeline]) -> None:
+    def __init__(self, manifest: EngineManifest, part: Union[Slot, DevicePipeline]) -> None:
         self.manifest = manifest
-        self._lane = way if isinstance(way, DevicePipeline) else SlotPipeline(manifest, way)
+        self._pipeline = part if isinstance(part, DevicePipeline) else SlotPipeline(manifest, part)
         self._classes = manifest.classes.to_classes()
 
     def segment(self, frame: Frame, wanted: SegmentOptions = MASK) -> Segmentation:
@@ -104,20 +105,30 @@ class Segmenter:
         Raises:
             EngineFailed: the engine did not compute; there is no answer.
         """
-        labelled = self._lane.label(frame, wanted)
+        labelled = self._pipeline.label(frame, wanted)
         labels = LabelMap(labelled.labels, self._classes)
         return Segmentation(labels, frame, wanted, labelled)
 
 
 def segmenters_of(manifest: EngineManifest, engine: Engine) -> List[Segmenter]:
-    """One for each lane of an open engine that brings lanes, else one for each slot."""
+    """The segmenters of an open engine: one per pipeline where it brings pipelines, else per slot.
+
+    Args:
+        manifest: of the engine's folder.
+        engine: inside its `with` block.
+    """
     if isinstance(engine, HasDevicePipelines):
-        return [Segmenter(manifest, lane) for lane in engine.lanes]
+        return [Segmenter(manifest, pipeline) for pipeline in engine.pipelines]
     return [Segmenter(manifest, slot) for slot in engine.slots]
 
 
 class SlotPipeline:
-    """The processor's way through one slot: see `backends.DevicePipeline`."""
+    """All stages with one slot, the processor doing those around it; see `engine.DevicePipeline`.
+
+    Args:
+        manifest: geometry of the input.
+        slot: no other thread uses it meanwhile.
+    """
 
     def __init__(self, manifest: EngineManifest, slot: Slot) -> None:
         self._spec = manifest.input
@@ -129,6 +140,13 @@ class SlotPipeline:
 
         The image lies in the slot's input anyway. An overlay is left to whoever shows it, for
         drawing it here would cost the same.
+
+        Args:
+            frame: BGR or NV12, of any size.
+            wanted: of which the size of the labels alone matters here.
+
+        Raises:
+            EngineFailed: the slot computed nothing.
         """
         placement = place(frame.height, frame.width, self._spec)
         started = time.perf_counter()

@@ -23,7 +23,7 @@ from runtime.device.machine import Machine
 from runtime.errors import EngineRefused, RuntimeFault
 from runtime.image.frame import Frame
 from runtime.inference.backends.open_engine import open_engine
-from runtime.inference.canary import canary_of
+from runtime.inference.canary import read_canary
 from runtime.inference.engine import DeviceOptions
 from runtime.inference.segmenter import Segmenter, segmenters_of
 from runtime.repository.choose_build import choose_build
@@ -62,13 +62,13 @@ class Daemon:
         self._settings = settings
         self._machine = machine
         self._metrics = Metrics()
-        self._house = ExitStack()
-        self._told: SimpleQueue[Optional[RuntimeFault]] = SimpleQueue()
+        self._resources = ExitStack()
+        self._stop_reasons: SimpleQueue[Optional[RuntimeFault]] = SimpleQueue()
         self._health: Optional[Health] = None
         self._streams: Dict[str, Stream] = {}
 
     def run(self) -> None:
-        """Lives through it all; returns after a signal.
+        """Loads, serves, drains and closes; returns after a signal.
 
         Raises:
             RuntimeFault: it could not start, or the engine failed while serving.
@@ -78,7 +78,7 @@ class Daemon:
                 server = self.bind()
                 services = self.load()
                 self.serve(server, services)
-                fault = self._told.get()
+                fault = self._stop_reasons.get()
                 self.drain(server, services)
             finally:
                 self.close()
@@ -87,29 +87,31 @@ class Daemon:
 
     def bind(self) -> HttpServer:
         """Takes the port first: whether it is free is known in no time, unlike all the rest."""
-        return self._house.enter_context(HttpServer(self._settings.host, self._settings.port))
+        return self._resources.enter_context(HttpServer(self._settings.host, self._settings.port))
 
     def load(self) -> Services:
-        """Checks and opens the engine, warms it up, and proves it with its known image."""
+        """Checks and opens the engine, warms it up, and proves it with its canary."""
         started = time.monotonic()
         settings, folder = self._settings, EngineFolder(self._settings.engine)
         build = choose_build(folder, self._machine, settings.precision)
         manifest, mode = folder.manifest, settings.engine_mode
         artefact = folder.verified(build)
         options = DeviceOptions(settings.gpu_busy_wait, settings.gpu_cuda_graphs)
-        engine = self._house.enter_context(open_engine(manifest, build, artefact, mode, options))
+        engine = self._resources.enter_context(
+            open_engine(manifest, build, artefact, mode, options)
+        )
         segmenters = segmenters_of(manifest, engine)
         warm_up(segmenters)
-        worker = self._house.enter_context(
+        worker = self._resources.enter_context(
             Worker(segmenters, settings.queue_capacity, self._metrics, self._end)
         )
-        health = Health(worker, canary_of(folder), settings.canary_seconds, self._metrics)
-        require_known_answer(health, folder)
+        health = Health(worker, read_canary(folder), settings.canary_seconds, self._metrics)
+        require_canary(health, folder)
         self._metrics.engine.loaded(manifest, build, time.monotonic() - started)
         jetson = jetson_here()
         if jetson is not None:
             self._metrics.add(JetsonCollector(jetson))
-        self._health = self._house.enter_context(health)
+        self._health = self._resources.enter_context(health)
         self._streams = {s.id: Stream(s, worker.wake, self._metrics) for s in settings.streams}
         return Services(
             settings=settings,
@@ -126,7 +128,12 @@ class Daemon:
         )
 
     def serve(self, server: HttpServer, services: Services) -> None:
-        """Opens the doors: HTTP first, so that cameras can be watched while they connect."""
+        """Starts HTTP, then the streams, so that cameras can be watched while they connect.
+
+        Args:
+            server: bound to its port.
+            services: what requests are answered with.
+        """
         server.start(create_app(services), on_death=self._http_died)
         for stream in self._streams.values():
             services.worker.attach(stream)
@@ -142,7 +149,12 @@ class Daemon:
         )
 
     def drain(self, server: HttpServer, services: Services) -> None:
-        """Refuses new work, finishes what was accepted, lets every viewer and client go."""
+        """Refuses new work, finishes what was accepted, lets every viewer and client go.
+
+        Args:
+            server: stopped last, so that accepted requests are answered.
+            services: whose health, worker and streams end.
+        """
         logger.info("draining")
         services.health.drain()
         streams = self._streams.values()
@@ -155,7 +167,7 @@ class Daemon:
 
     def close(self) -> None:
         """Gives everything back, last taken first: port, engine, threads."""
-        self._house.close()
+        self._resources.close()
         faulthandler.cancel_dump_traceback_later()
         logger.info("ended")
 
@@ -175,7 +187,7 @@ class Daemon:
         faulthandler.dump_traceback_later(HARD_DEADLINE, exit=True)
         if self._health is not None and fault is None:
             self._health.drain()
-        self._told.put(fault)
+        self._stop_reasons.put(fault)
 
 
 def log_to_stderr(level: str) -> None:
@@ -197,15 +209,19 @@ def warm_up(segmenters: Sequence[Segmenter]) -> None:
             segmenter.segment(Frame(grey, number, time.time(), "warm-up"))
 
 
-def require_known_answer(health: Health, folder: EngineFolder) -> None:
-    """Refuses an engine that does not give the known answer right after loading.
+def require_canary(health: Health, folder: EngineFolder) -> None:
+    """Refuses an engine that does not label its canary as it should right after loading.
+
+    Args:
+        health: checks it, through the worker.
+        folder: the engine's, for the command that rebuilds it.
 
     Raises:
-        EngineRefused: with what it gave instead.
+        EngineRefused: with how much of the canary it labels right.
     """
-    verdict = health.ask()
-    if verdict is not None:
-        raise EngineRefused(verdict, f"Rebuild it here with `{folder.rebuild_command()}`")
+    problem = health.check()
+    if problem is not None:
+        raise EngineRefused(problem, f"Rebuild it here with `{folder.rebuild_command()}`")
 
 
 def _end_now(code: int = 1) -> NoReturn:

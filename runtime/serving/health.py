@@ -1,4 +1,4 @@
-"""Whether the daemon can give right answers now: proven by an image with a known answer."""
+"""Whether the daemon can give right answers now: proven by a canary, an image with a known mask."""
 
 from __future__ import annotations
 
@@ -16,28 +16,29 @@ from runtime.serving.worker import Worker
 
 # Long enough for the largest network on a small processor, behind a full queue.
 ANSWER_SECONDS = 10.0
+THE_CANARY = "its canary (an image with a known mask)"
 
 logger = logging.getLogger(__name__)
 
 
 class Health:
-    """The daemon's own judgement; a context manager that asks the known image now and then.
+    """The daemon's own judgement; a context manager that checks the canary now and then.
 
     Args:
-        worker: runs the known image like any other request.
-        image: None where the engine folder has none; then only failures make it unready.
-        pause: seconds between two askings.
-        metrics: learns of every right answer.
+        worker: segments the canary like any other request.
+        canary: None where the engine folder has none; then only failures make the daemon unready.
+        pause: seconds between two checks.
+        metrics: learns of every check that passed.
     """
 
     def __init__(
-        self, worker: Worker, image: Optional[Canary], pause: float, metrics: Metrics
+        self, worker: Worker, canary: Optional[Canary], pause: float, metrics: Metrics
     ) -> None:
         self._worker = worker
-        self._image = image
+        self._canary = canary
         self._pause = pause
         self._metrics = metrics.engine
-        self._verdict = "the engine has not segmented its known image yet" if image else None
+        self._problem = f"the engine has not segmented {THE_CANARY} yet" if canary else None
         self._draining = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="canary", daemon=True)
@@ -63,7 +64,7 @@ class Health:
             return "the daemon is shutting down"
         if self._worker.failure is not None:
             return f"the engine failed: {self._worker.failure.problem}"
-        return self._verdict
+        return self._problem
 
     @property
     def draining(self) -> bool:
@@ -75,24 +76,24 @@ class Health:
         self._draining = True
         self._stop.set()
 
-    def ask(self) -> Optional[str]:
-        """Asks the known image now; returns the new verdict, None for a right answer."""
-        if self._image is None:
+    def check(self) -> Optional[str]:
+        """Segments the canary now; returns what is wrong since then, None where nothing is."""
+        if self._canary is None:
             return None
         try:
-            agreement = self._agreement(self._image)
+            agreement = self._agreement(self._canary)
         except Overloaded:
-            # A full queue is no illness; the next asking comes soon.
-            return self._verdict
+            # A full queue is no illness; the next check comes soon.
+            return self._problem
         except Exception as error:  # noqa: BLE001 - whatever it is, the masks cannot be trusted
             self._judge(_could_not(error))
         else:
-            self._weigh(agreement, self._image.minimum_agreement)
-        return self._verdict
+            self._weigh(agreement, self._canary.minimum_agreement)
+        return self._problem
 
-    def _agreement(self, image: Canary) -> float:
+    def _agreement(self, canary: Canary) -> float:
         deadline = time.monotonic() + ANSWER_SECONDS
-        answer = self._worker.submit(image.agreement, deadline, "canary")
+        answer = self._worker.submit(canary.agreement, deadline, "canary")
         try:
             return answer.result(ANSWER_SECONDS)
         except concurrent.futures.TimeoutError as error:
@@ -107,22 +108,22 @@ class Health:
             self._judge(None)
         else:
             self._judge(
-                f"the engine labels {agreement:.1%} of its known image as when it was built, "
+                f"the engine labels {agreement:.1%} of {THE_CANARY} as when it was built, "
                 f"less than {minimum:.1%}"
             )
 
-    def _judge(self, verdict: Optional[str]) -> None:
+    def _judge(self, problem: Optional[str]) -> None:
         if self._draining:
             return
-        if verdict != self._verdict:
-            logger.log(logging.ERROR if verdict else logging.INFO, "%s", verdict or "ready")
-        self._verdict = verdict
+        if problem != self._problem:
+            logger.log(logging.ERROR if problem else logging.INFO, "%s", problem or "ready")
+        self._problem = problem
 
     def _watch(self) -> None:
         while not self._stop.wait(self._pause):
-            self.ask()
+            self.check()
 
 
 def _could_not(error: Exception) -> str:
     problem = error.problem if isinstance(error, RuntimeFault) else repr(error)
-    return f"the engine could not segment its known image: {problem}"
+    return f"the engine could not segment {THE_CANARY}: {problem}"

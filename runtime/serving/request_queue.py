@@ -8,23 +8,25 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Callable, Deque, List, Optional
 
-from runtime.errors import Overloaded
+from runtime.errors import Expired, Overloaded
 from runtime.inference.segmenter import Segmenter
+from runtime.serving.job import Outcome
 from runtime.serving.metrics.engine import RequestKind
 
-# Until the first backlog has been timed, a place in the queue is assumed to take this long.
+# Until the first backlog has been timed, a place in the queue is assumed to take this many seconds.
 UNMEASURED_PACE = 0.1
+# The share of the older measurements in the running mean of a place's seconds.
 PACE_MEMORY = 0.9
 
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """Work that somebody waits for.
+    """A job that somebody waits for; see `job.Job`.
 
     Attributes:
         work: what to do with a segmenter.
-        answer: who waits for its outcome.
-        deadline: time.monotonic() after which nobody wants it any more.
+        answer: the future of whoever waits.
+        deadline: time.monotonic() after which it is not begun any more; None for none.
         source: what the metrics count it as.
     """
 
@@ -33,9 +35,32 @@ class Request:
     deadline: Optional[float]
     source: RequestKind
 
+    def begin(self) -> bool:
+        """Whether nobody cancelled the answer; from then on nobody can."""
+        return self.answer.set_running_or_notify_cancel()
+
+    def run(self, segmenter: Segmenter) -> Outcome:
+        """Does the work, unless its deadline has passed."""
+        if self.deadline is not None and time.monotonic() > self.deadline:
+            late = Expired("the request waited too long for the engine", "Send it again later")
+            return Outcome("expired", error=late)
+        try:
+            return Outcome("ok", self.work(segmenter))
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for the answer
+            return Outcome("error", error=error)
+
+    def finish(self, outcome: Outcome) -> None:
+        """Gives the value or the error to whoever waits."""
+        if outcome.error is None:
+            self.answer.set_result(outcome.value)
+        else:
+            self.answer.set_exception(outcome.error)
+
 
 class RequestQueue:
-    """First come, first served; one lane of the worker's turns. Not locked: the worker is.
+    """First come, first served; one of the sources that the worker takes turns between.
+
+    Not locked: the worker is.
 
     Args:
         capacity: requests that may wait.
@@ -55,11 +80,11 @@ class RequestQueue:
         return len(self._waiting)
 
     def put(self, request: Request) -> None:
-        """Appends without asking for `capacity`: the worker knows how many slots are idle."""
+        """Appends, whatever `capacity` says: the worker counts idle slots as places too."""
         self._waiting.append(request)
 
     def take(self) -> Optional[Request]:
-        """The one that waited longest."""
+        """The request that waited longest, or None."""
         if not self._waiting:
             return None
         request = self._waiting.popleft()
@@ -67,20 +92,20 @@ class RequestQueue:
         return request
 
     def take_all(self) -> List[Request]:
-        """Everything, leaving the queue empty."""
+        """Every request, leaving the queue empty."""
         everything = list(self._waiting)
         self._waiting.clear()
         return everything
 
     def take_cancelled(self) -> List[Request]:
-        """Those that nobody waits for any more, making room."""
+        """Takes out the requests whose answers were cancelled, which makes room."""
         cancelled = [request for request in self._waiting if request.answer.cancelled()]
         for request in cancelled:
             self._waiting.remove(request)
         return cancelled
 
     def overloaded(self) -> Overloaded:
-        """What to tell a request that finds no place: when all who wait now will be through."""
+        """The refusal of a request that finds no place: to come again when the queue is empty."""
         return Overloaded(
             f"all {self.capacity} places in the queue are taken",
             "Send the request again after the time in Retry-After",

@@ -12,20 +12,23 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class WorkSource(Protocol[T_co]):
-    """Something that takes turns."""
+    """Something that has jobs to offer, such as the queue of requests or a camera."""
 
     @property
     def weight(self) -> int:
         """Turns in a row while the source has something to offer; at least 1."""
 
     def take(self) -> Optional[T_co]:
-        """What is next here, or None. Never blocks."""
+        """The next job of this source, or None. Never blocks."""
 
 
 class RoundRobin(Generic[T]):
     """Gives each source up to `weight` turns in a row and passes over empty ones.
 
     Not locked: the caller sees to it that one thread at a time is inside.
+
+    Args:
+        first: takes part from the beginning.
     """
 
     def __init__(self, first: WorkSource[T]) -> None:
@@ -44,7 +47,7 @@ class RoundRobin(Generic[T]):
             self._left = self._sources[0].weight
 
     def take(self) -> Optional[T]:
-        """The next thing in turn, or None when every source is empty."""
+        """What the source whose turn it is offers, or None when every source is empty."""
         # One more than there are: the first may have used up its turns and come round again.
         for _ in range(len(self._sources) + 1):
             if self._left > 0:

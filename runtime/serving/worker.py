@@ -1,4 +1,4 @@
-"""One thread per slot of the engine; each pulls work and runs it to completion.
+"""One thread per slot of the engine; each pulls jobs and runs them to completion.
 
 Requests wait in a bounded queue with deadlines, cameras offer their newest frame at the moment a
 slot is free. A weighted round-robin takes turns between them, so neither can starve the other.
@@ -6,16 +6,15 @@ slot is free. A weighted round-robin takes turns between them, so neither can st
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from concurrent.futures import Future
-from functools import partial
 from types import TracebackType
-from typing import Callable, Optional, Sequence, Set, Type, TypeVar, Union
+from typing import Callable, Optional, Sequence, Set, Type, TypeVar
 
 from runtime.errors import EngineFailed, Expired, Overloaded
 from runtime.inference.segmenter import Segmenter
+from runtime.serving.job import Job, Outcome
 from runtime.serving.metrics.engine import RequestKind
 from runtime.serving.metrics.registry import Metrics
 from runtime.serving.request_queue import Request, RequestQueue
@@ -23,23 +22,19 @@ from runtime.serving.round_robin import RoundRobin, WorkSource
 
 T = TypeVar("T")
 Work = Callable[[Segmenter], T]
-"""Runs to completion on one slot's thread: decode, segment, encode all inside."""
+"""What a request does with a segmenter: decode, segment, encode, on one slot's thread."""
 
-Feed = WorkSource[Work[None]]
-"""A camera as the worker sees it: `take` gives the work of its newest frame, or None."""
-
-_Job = Union[Request, Work[None]]
-
-logger = logging.getLogger(__name__)
+Feed = WorkSource[Job]
+"""A camera as the worker sees it: `take` gives the job of its newest frame, or None."""
 
 
 class Worker:
-    """Runs work on the engine's slots; a context manager whose end drains and joins the threads.
+    """Runs jobs on the engine's slots; a context manager whose end drains and joins the threads.
 
     Args:
         segmenters: one per slot; each is used by one thread alone.
         queue_capacity: requests that may wait; beyond them `submit` raises Overloaded.
-        metrics: counts how every piece of work ended.
+        metrics: counts how every job ended.
         on_failure: called once, on a slot's thread, when the engine failed for good.
     """
 
@@ -54,9 +49,9 @@ class Worker:
         self._on_failure = on_failure
         self._changed = threading.Condition()
         self._requests = RequestQueue(queue_capacity)
-        self._turns: RoundRobin[_Job] = RoundRobin(self._requests)
+        self._sources: RoundRobin[Job] = RoundRobin(self._requests)
         self._idle = len(segmenters)
-        self._begun: Set[Request] = set()
+        self._begun: Set[Job] = set()
         self._closing = False
         self._failure: Optional[EngineFailed] = None
         self._threads = [
@@ -126,13 +121,13 @@ class Worker:
     def attach(self, feed: Feed) -> None:
         """Takes turns with `feed` from now on."""
         with self._changed:
-            self._turns.add(feed)
+            self._sources.add(feed)
             self._changed.notify_all()
 
     def detach(self, feed: Feed) -> None:
         """Asks `feed` no more; work already taken from it still ends."""
         with self._changed:
-            self._turns.remove(feed)
+            self._sources.remove(feed)
 
     def wake(self) -> None:
         """A feed has something new. Call it without holding a lock that `Feed.take` needs."""
@@ -154,8 +149,8 @@ class Worker:
             self._begun = set()
         shutdown = Expired("the daemon is shutting down", "Send the request again")
         self._refuse(queued, shutdown)
-        for request in begun:
-            request.answer.set_exception(shutdown)
+        for job in begun:
+            job.finish(Outcome("expired", error=shutdown))
         for thread in self._threads:
             thread.join(max(0.1, give_up - time.monotonic()))
 
@@ -184,79 +179,49 @@ class Worker:
         return bool(cancelled)
 
     def _run(self, segmenter: Segmenter) -> None:
-        while True:
-            job = self._next_job()
-            if job is None:
-                return
-            if isinstance(job, Request):
-                deliver = self._outcome(job, segmenter)
-                # Freed first: whoever gets the answer may send the next request at once.
-                if self._free_slot(job):
-                    deliver()
-            else:
-                self._serve_feed(job, segmenter)
-                self._free_slot(None)
+        for job in iter(self._next_job, None):
+            outcome = job.run(segmenter)
+            self._account(job, outcome)
+            # Freed first: whoever gets the answer may send the next request at once.
+            if self._free_slot(job):
+                job.finish(outcome)
 
-    def _next_job(self) -> Optional[_Job]:
-        """Waits for work; None when the thread shall end."""
+    def _next_job(self) -> Optional[Job]:
+        """Waits for a job that is still wanted; None when the thread shall end."""
         with self._changed:
             while True:
-                feeds_too = not self._closing and self._failure is None
-                job = self._turns.take() if feeds_too else self._requests.take()
-                if isinstance(job, Request):
-                    if not job.answer.set_running_or_notify_cancel():
-                        self._metrics.ended(job.source, "cancelled")
-                        continue
+                cameras_too = not self._closing and self._failure is None
+                job = self._sources.take() if cameras_too else self._requests.take()
+                if job is None:
+                    if self._closing:
+                        return None
+                    self._changed.wait()
+                elif job.begin():
                     self._begun.add(job)
-                if job is not None:
                     self._idle -= 1
                     return job
-                if self._closing:
-                    return None
-                self._changed.wait()
+                else:
+                    self._metrics.ended(job.source, "cancelled")
 
-    def _free_slot(self, request: Optional[Request]) -> bool:
-        """Notes the end of a job; returns whether somebody still waits for the request's answer."""
+    def _account(self, job: Job, outcome: Outcome) -> None:
+        """Counts how a job ended; an engine that failed for good fails the worker."""
+        self._metrics.ended(job.source, outcome.result)
+        if isinstance(outcome.error, EngineFailed):
+            self._fail(outcome.error)
+
+    def _free_slot(self, job: Job) -> bool:
+        """Notes the end of a job; returns whether `close` has not finished it meanwhile."""
         with self._changed:
             self._idle += 1
             if self._closing:
                 self._changed.notify_all()
-            if request not in self._begun:
+            if job not in self._begun:
                 return False
-            self._begun.remove(request)
+            self._begun.remove(job)
             return True
 
-    def _outcome(self, request: Request, segmenter: Segmenter) -> Callable[[], None]:
-        """Does the work; returns what hands the outcome to whoever waits for it."""
-        answer = request.answer
-        if request.deadline is not None and time.monotonic() > request.deadline:
-            self._metrics.ended(request.source, "expired")
-            late = Expired("the request waited too long for the engine", "Send it again later")
-            return partial(answer.set_exception, late)
-        try:
-            value = request.work(segmenter)
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for the answer
-            self._metrics.ended(request.source, "error")
-            self._note(error)
-            return partial(answer.set_exception, error)
-        self._metrics.ended(request.source, "ok")
-        return partial(answer.set_result, value)
-
-    def _serve_feed(self, work: Work[None], segmenter: Segmenter) -> None:
-        try:
-            work(segmenter)
-        except Exception as error:
-            # Nobody waits for a camera's frame, so its fault ends here, counted and written down.
-            self._metrics.ended("stream", "error")
-            logger.exception("a frame of a stream was lost")
-            self._note(error)
-        else:
-            self._metrics.ended("stream", "ok")
-
-    def _note(self, error: Exception) -> None:
-        """Marks the worker failed when the engine is, and turns away all who wait for it."""
-        if not isinstance(error, EngineFailed):
-            return
+    def _fail(self, error: EngineFailed) -> None:
+        """Marks the worker failed, the first time, and turns away all who wait for it."""
         with self._changed:
             if self._failure is not None:
                 return
@@ -267,6 +232,6 @@ class Worker:
 
     def _refuse(self, abandoned: Sequence[Request], fault: Exception) -> None:
         for request in abandoned:
-            if request.answer.set_running_or_notify_cancel():
+            if request.begin():
                 self._metrics.ended(request.source, "expired")
-                request.answer.set_exception(fault)
+                request.finish(Outcome("expired", error=fault))

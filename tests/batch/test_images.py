@@ -15,7 +15,11 @@ from runtime.image.mask_formats import EncodeOptions
 from runtime.inference.engine import SegmentOptions
 from tests.batch.scene import SHAPE, bright_share, image, segment, write_image
 from tests.engines import fake_build
-from tests.inference.drawing_pipeline import drawing_lane, drawing_segmenter, drawn_by_the_lane
+from tests.inference.drawing_pipeline import (
+    drawing_pipeline,
+    drawing_segmenter,
+    drawn_by_the_pipeline,
+)
 
 
 def names(folder: Path) -> List[str]:
@@ -72,12 +76,12 @@ class TestOneImage:
 
     @pytest.mark.parametrize("shape", [SHAPE, (100, 200)])
     def test_a_device_brings_back_masks_alone(self, tmp_path: Path, shape: Tuple[int, int]) -> None:
-        source, lane = tmp_path / "street.png", drawing_lane()
+        source, pipeline = tmp_path / "street.png", drawing_pipeline()
         cv2.imwrite(str(source), cv2.resize(image(32), shape[::-1]))
-        segment_path(source, tmp_path / "out", [drawing_segmenter(lane)], fake_build())
-        assert lane.asked == [SegmentOptions("frame")]
+        segment_path(source, tmp_path / "out", [drawing_segmenter(pipeline)], fake_build())
+        assert pipeline.asked == [SegmentOptions("frame")]
         overlay = (tmp_path / "out" / "street.overlay.jpg").read_bytes()
-        assert not drawn_by_the_lane(overlay)
+        assert not drawn_by_the_pipeline(overlay)
 
 
 @pytest.fixture

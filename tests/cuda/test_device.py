@@ -65,7 +65,7 @@ def test_one_device_follows_another_in_the_same_thread(driver: Any) -> None:
     def use() -> None:
         for _ in range(3):
             with CudaDevice(driver) as device:
-                device.stream().finish()
+                device.stream().synchronize()
 
     in_its_own_thread(use)
 
@@ -79,7 +79,7 @@ def test_threads_hold_a_gpu_at_once_and_share_its_context(driver: Any) -> None:
             window, stream = device.window(4), device.stream()
             device.fill(window.address, word, 1, stream)
             window.to_host(4, stream)
-            stream.finish()
+            stream.synchronize()
             assert window.array.view(np.uint32)[0] == word
             all_inside.wait()
 
@@ -92,7 +92,7 @@ def test_another_thread_is_refused_before_cuda_is_called(driver: Any) -> None:
         with pytest.raises(WrongThread, match=r"'stranger_0'.*device's own thread"):
             threads.submit(device.memory, 100).result()
         with pytest.raises(WrongThread):
-            threads.submit(device.stream().finish).result()
+            threads.submit(device.stream().synchronize).result()
         assert driver.taken == 0
 
 
@@ -100,7 +100,7 @@ def test_nothing_works_outside_the_block(driver: Any) -> None:
     with CudaDevice(driver) as device:
         stream = device.stream()
     with pytest.raises(EngineFailed, match="closed"):
-        stream.finish()
+        stream.synchronize()
 
 
 @pytest.mark.parametrize("integrated", [False, True])
@@ -114,12 +114,12 @@ def test_windows_are_mapped_where_memory_is_shared_and_staged_elsewhere(
         assert (window.address == window.array.ctypes.data) is integrated
         window.array[:] = 7
         window.to_device(8, stream)
-        stream.finish()
+        stream.synchronize()
         window.array[:] = 1 if window.staged else 7
         window.to_host(8, stream)
         if window.staged:
             assert (window.array == 1).all(), "nothing is copied before somebody waits"
-        stream.finish()
+        stream.synchronize()
         assert (window.array == 7).all()
 
 
@@ -133,7 +133,7 @@ def test_a_stream_waits_for_a_mark_in_another(driver: Any) -> None:
         end.record(one)
         two.wait_for(end)
         window.to_host(4, two)
-        two.finish()
+        two.synchronize()
         assert (window.array == 1).all()
         end.wait()
         assert start.seconds_till(end) > 0
@@ -147,7 +147,7 @@ def test_a_refused_call_leaves_the_device_working(driver: Any) -> None:
         with pytest.raises(CallFailed, match="fill memory: cuMemsetD32Async failed"):
             device.fill(address, 0, 1, stream)
         device.fill(address, 0, 1, stream)
-        stream.finish()
+        stream.synchronize()
 
 
 def test_an_error_that_is_kept_keeps_nothing_of_the_device(driver: Any) -> None:
@@ -156,7 +156,7 @@ def test_an_error_that_is_kept_keeps_nothing_of_the_device(driver: Any) -> None:
         small, other = DeviceLabels(address, 2), DeviceLabels(address + 4, 2)
         launch = resize_labels_launch(small, (2, 2), other, (2, 2))
         device.launch(launch, stream)
-        stream.finish()
+        stream.synchronize()
         driver.refuse = "cuLaunchKernel"
         with pytest.raises(CallFailed, match="launch resize_labels") as kept:
             device.launch(launch, stream)
@@ -178,10 +178,10 @@ def test_an_error_that_sticks_is_told_from_one_that_does_not(driver: Any) -> Non
         stream = device.stream()
         driver.broken = ILLEGAL
         with pytest.raises(DeviceLost, match=r"illegal memory access.*Restart the daemon"):
-            stream.finish()
+            stream.synchronize()
         driver.broken = None
         with pytest.raises(DeviceLost):
-            stream.finish()
+            stream.synchronize()
 
 
 def test_a_window_can_be_given_back(driver: Any) -> None:
@@ -221,5 +221,5 @@ def test_mirrors_show_what_lies_on_the_device(driver: Any) -> None:
         mirror = device.mirror(address, 8)
         device.fill(address, 5, 2, stream)
         mirror.to_host(8, stream)
-        stream.finish()
+        stream.synchronize()
         assert mirror.array.view(np.uint32).tolist() == [5, 5]

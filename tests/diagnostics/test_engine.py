@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Sequence
+from types import SimpleNamespace
+from typing import Iterator, List, Sequence
 
 import pytest
 
@@ -9,11 +11,13 @@ from runtime.device.gpu import Gpu
 from runtime.device.machine import Machine
 from runtime.diagnostics.engine import answer, fit, least_memory, memory
 from runtime.diagnostics.probe import Surroundings
+from runtime.inference.backends.fake import FakeEngine
 from runtime.repository.engine_folder import EngineFolder
-from runtime.repository.manifest import Build, manifest_text
+from runtime.repository.manifest import Build, EngineManifest, manifest_text
 from tests.device.jetsons import write_tree
 from tests.diagnostics.verdicts import findings, only, verdicts
 from tests.folders import XAVIER_PLAN, build, write_engine
+from tests.inference.drawing_pipeline import DrawingPipeline
 from tests.serving.daemons import engine_folder, known_labels
 
 LAPTOP = Machine({"openvino": "2026.4"})
@@ -69,7 +73,7 @@ def test_the_least_memory_is_weights_and_one_frame(tmp_path: Path) -> None:
         assert only(memory, Surroundings(LAPTOP, tmp_path, engine=folder)).verdict == verdict
 
 
-# ---- the known image --------------------------------------------------------------------------
+# ---- the canary --------------------------------------------------------------------------
 
 FAKE = Machine({"fake": "1"})
 
@@ -80,15 +84,32 @@ def test_the_engine_is_run_only_when_asked_for(tmp_path: Path) -> None:
     assert only(answer, Surroundings(FAKE, engine=folder, run=True)).verdict == "ok"
 
 
-def test_another_answer_than_the_known_one_is_a_problem(tmp_path: Path) -> None:
+def test_another_mask_of_the_canary_than_the_known_one_is_a_problem(tmp_path: Path) -> None:
     folder = EngineFolder(engine_folder(tmp_path / "engine", answer=1 - known_labels()))
     found = only(answer, Surroundings(FAKE, engine=folder, run=True))
     assert (found.verdict, found.says) == ("problem", "0.00% of its pixels are as they should be")
 
 
-def test_an_engine_without_a_known_image_is_warned_of(tmp_path: Path) -> None:
+def test_an_engine_without_a_canary_is_warned_of(tmp_path: Path) -> None:
     folder = EngineFolder(engine_folder(tmp_path / "engine"))
     manifest = folder.manifest.model_copy(update={"canary": None})
     folder.write("manifest.json", manifest_text(manifest).encode())
     here = Surroundings(FAKE, engine=EngineFolder(folder.path), run=True)
     assert only(answer, here).verdict == "warning"
+
+
+def test_the_engine_is_run_as_the_daemon_serves_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def with_pipelines(manifest: EngineManifest, *_: object) -> Iterator[SimpleNamespace]:
+        with FakeEngine(manifest, slots=1) as engine:
+            pipelines.append(DrawingPipeline(manifest, engine.slots[0]))
+            # An engine whose slot is not what is served: whoever takes it finds none.
+            yield SimpleNamespace(pipelines=pipelines, slots=())
+
+    pipelines: List[DrawingPipeline] = []
+    monkeypatch.setattr("runtime.inference.backends.open_engine.open_engine", with_pipelines)
+    folder = EngineFolder(engine_folder(tmp_path / "engine"))
+    assert only(answer, Surroundings(FAKE, engine=folder, run=True)).verdict == "ok"
+    assert [len(pipeline.asked) for pipeline in pipelines] == [1]

@@ -37,7 +37,7 @@ def test_threads_hold_the_same_gpu_one_after_another_and_at_once() -> None:
             window, stream = device.window(4), device.stream()
             device.fill(window.address, word, 1, stream)
             window.to_host(4, stream)
-            stream.finish()
+            stream.synchronize()
             assert window.array.view(np.uint32)[0] == word
             assert device.free_memory > 0
 
@@ -83,34 +83,36 @@ def frames(engine: Any, count: int) -> Iterator[Frame]:
         yield Frame(large[number % 8], number, 0.0, "gpu test")
 
 
-def test_a_lane_labels_as_the_slot_s_logits_and_the_reference_do(engine: TensorRtEngine) -> None:
+def test_a_pipeline_labels_as_the_slot_s_logits_and_the_reference_do(
+    engine: TensorRtEngine,
+) -> None:
     with engine:
         (frame,) = frames(engine, 1)
         engine.slots[0].input[...] = frame.pixels
         engine.slots[0].run()
         expected = labels_from_logits(engine.slots[0].output, frame.pixels.shape[:2])
-        for lane in engine.lanes:
-            found = lane.label(frame, SegmentOptions("frame")).labels
+        for pipeline in engine.pipelines:
+            found = pipeline.label(frame, SegmentOptions("frame")).labels
             np.testing.assert_array_equal(found, resize_labels(expected, *found.shape))
 
 
 def test_ten_thousand_frames_take_no_more_memory_than_a_hundred(engine: TensorRtEngine) -> None:
     with engine:
-        lane = engine.lanes[0]
-        assert isinstance(lane, TensorRtPipeline)
-        device = lane._way.device
+        pipeline = engine.pipelines[0]
+        assert isinstance(pipeline, TensorRtPipeline)
+        device = pipeline._shared.device
         before = after = (0, 0)
         for frame in frames(engine, FRAMES):
-            lane.label(frame, SegmentOptions("model"))
+            pipeline.label(frame, SegmentOptions("model"))
             if frame.number == 100:
-                before = _free(lane, device), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        after = _free(lane, device), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+                before = _free(pipeline, device), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        after = _free(pipeline, device), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert after[0] >= before[0], "device memory was lost"
     assert after[1] - before[1] <= GROWTH_KIB
 
 
-def _free(lane: TensorRtPipeline, device: CudaDevice) -> int:
-    return lane._way.thread.call(lambda: device.free_memory)
+def _free(pipeline: TensorRtPipeline, device: CudaDevice) -> int:
+    return pipeline._shared.thread.call(lambda: device.free_memory)
 
 
 def test_layers_are_reported(engine: TensorRtEngine) -> None:

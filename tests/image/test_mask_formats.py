@@ -16,7 +16,11 @@ from runtime.image.yuv import YuvCoding
 from runtime.inference.engine import MaskSize, SegmentOptions
 from tests.engines import HEIGHT, WIDTH
 from tests.image.nv12 import nv12_from
-from tests.inference.drawing_pipeline import drawing_lane, drawing_segmenter, drawn_by_the_lane
+from tests.inference.drawing_pipeline import (
+    drawing_pipeline,
+    drawing_segmenter,
+    drawn_by_the_pipeline,
+)
 
 CLASSES = Classes(("sky", "road", "car"), ((70, 130, 180), (128, 64, 128), (0, 0, 142)))
 LIMITS = ImageLimits(max_bytes=1_000_000, max_pixels=1_000_000)
@@ -69,11 +73,11 @@ class TestFormats:
         self, size: MaskSize, opacity: float, drawn: bool
     ) -> None:
         frame = Frame(image(2 * HEIGHT, 2 * WIDTH), 0, 0.0, "request")
-        shown = drawing_segmenter(drawing_lane()).segment(
+        shown = drawing_segmenter(drawing_pipeline()).segment(
             frame, SegmentOptions(size, image=True, overlay=0.3)
         )
         overlay = FORMATS["overlay"].encode(shown, EncodeOptions(opacity=opacity))
-        assert drawn_by_the_lane(overlay) == drawn
+        assert drawn_by_the_pipeline(overlay) == drawn
 
     def test_raw_is_one_byte_per_pixel_in_rows(self) -> None:
         mask = checkerboard(5, 4)

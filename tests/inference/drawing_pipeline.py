@@ -1,4 +1,4 @@
-"""A lane with a GPU's manners: nothing that was not wanted, and overlays of its own drawing."""
+"""A pipeline with a GPU's manners: nothing that was not wanted, and overlays of its own drawing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.engines import BrightnessSlot, small_manifest
 INK_BGR = (255, 0, 255)
 
 
-class DrawingLane:
+class DrawingPipeline:
     """Labels as the processor does, and overwrites what it gave when the next frame comes.
 
     Attributes:
@@ -46,18 +46,18 @@ class DrawingLane:
         )
 
 
-def drawing_lane() -> DrawingLane:
+def drawing_pipeline() -> DrawingPipeline:
     """Dark or bright, on a 32 x 64 input."""
-    return DrawingLane(small_manifest(), BrightnessSlot())
+    return DrawingPipeline(small_manifest(), BrightnessSlot())
 
 
-def drawing_segmenter(lane: DrawingLane) -> Segmenter:
-    """The segmenter of a `drawing_lane`."""
-    return Segmenter(small_manifest(), lane)
+def drawing_segmenter(pipeline: DrawingPipeline) -> Segmenter:
+    """The segmenter of a `drawing_pipeline`."""
+    return Segmenter(small_manifest(), pipeline)
 
 
-def drawn_by_the_lane(jpeg: bytes) -> bool:
-    """Whether a JPEG shows the lane's own drawing."""
+def drawn_by_the_pipeline(jpeg: bytes) -> bool:
+    """Whether a JPEG shows the pipeline's own drawing."""
     shown = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert shown is not None
     # A JPEG of one colour is off by its rounding alone.

@@ -17,7 +17,7 @@ from runtime.inference.segmenter import NotWanted, Segmentation, Segmenter
 from tests.contracts.engine import striped_manifest
 from tests.engines import fake_build
 from tests.image.nv12 import nv12_from
-from tests.inference.drawing_pipeline import INK_BGR, DrawingLane
+from tests.inference.drawing_pipeline import INK_BGR, DrawingPipeline
 
 MANIFEST = striped_manifest()
 WIDE = (48, 192)
@@ -122,18 +122,18 @@ def test_an_openvino_slot_gives_the_image_for_nothing_and_draws_nothing(tmp_path
     assert found.drawn(0.5) is None
 
 
-class TestALaneThatDraws:
+class TestAPipelineThatDraws:
     def test_it_is_asked_for_the_mask_alone_unless_more_is_named(self) -> None:
         with FakeEngine(MANIFEST) as engine:
-            lane = DrawingLane(MANIFEST, engine.slots[0])
-            found = Segmenter(MANIFEST, lane).segment(painted(32, 64)[0])
-        assert lane.asked == [SegmentOptions("frame")]
+            pipeline = DrawingPipeline(MANIFEST, engine.slots[0])
+            found = Segmenter(MANIFEST, pipeline).segment(painted(32, 64)[0])
+        assert pipeline.asked == [SegmentOptions("frame")]
         assert found.drawn(0.5) is None
 
     def test_a_image_that_nobody_wanted_is_not_there(self) -> None:
         with FakeEngine(MANIFEST) as engine:
-            lane = DrawingLane(MANIFEST, engine.slots[0])
-            found = Segmenter(MANIFEST, lane).segment(painted(32, 64)[0])
+            pipeline = DrawingPipeline(MANIFEST, engine.slots[0])
+            found = Segmenter(MANIFEST, pipeline).segment(painted(32, 64)[0])
         with pytest.raises(
             NotWanted, match=r"frame 0 of 'painting' .*SegmentOptions\(image=True\)"
         ):
@@ -141,8 +141,8 @@ class TestALaneThatDraws:
 
     def test_its_overlay_is_given_for_the_opacity_that_was_wanted_alone(self) -> None:
         with FakeEngine(MANIFEST) as engine:
-            lane = DrawingLane(MANIFEST, engine.slots[0])
-            found = Segmenter(MANIFEST, lane).segment(
+            pipeline = DrawingPipeline(MANIFEST, engine.slots[0])
+            found = Segmenter(MANIFEST, pipeline).segment(
                 painted(*WIDE)[0], SegmentOptions(image=True, overlay=0.35)
             )
             drawn = found.drawn(0.35)

@@ -54,7 +54,7 @@ def held(self):
     run(self)
 fake.FakeSlot.run = held
 """
-# Two slots warm up with two frames each, then comes the known image.
+# Two slots warm up with two frames each, then comes the canary.
 RUNS_BEFORE_SERVING = 5
 
 
@@ -77,7 +77,7 @@ def painted(labels: np.ndarray) -> bytes:
 
 
 def engine_folder(path: Path, answer: Optional[np.ndarray] = None) -> Path:
-    """Writes a fake engine with its known image, whose known answer may be a wrong one."""
+    """Writes a fake engine with its canary, whose mask may be a wrong one."""
     artefact, image = b"nothing to load", painted(known_labels())
     classes = small_manifest().classes.to_classes()
     labels = palette_png(LabelMap(known_labels() if answer is None else answer, classes))

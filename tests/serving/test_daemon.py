@@ -178,7 +178,7 @@ def leave_alone(engine: Path) -> None:
     ("spoil", "settings", "complaint"),
     [
         (spoil_artefact, {}, r"fake.bin has the hash"),
-        (spoil_known_answer, {}, r"labels 0.0% of its known image.*build-engine"),
+        (spoil_known_answer, {}, r"labels 0.0% of its canary.*build-engine"),
         (leave_alone, {"precision": "int8"}, r"no build of engine 'dark-or-bright' fits"),
         (shutil.rmtree, {}, r"there is no engine folder"),
         (leave_alone, {"streams": [{"id": "a", "uri": "ftp://camera"}]}, r"ftp://camera"),

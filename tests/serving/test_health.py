@@ -9,34 +9,13 @@ import numpy as np
 import pytest
 
 import runtime.serving.health
-from runtime.errors import InvalidInput
-from runtime.image.frame import Frame
-from runtime.image.label_map import LabelMap
-from runtime.inference.canary import Canary
-from runtime.inference.engine import SegmentOptions
 from runtime.serving.health import Health
 from runtime.serving.metrics.registry import Metrics
 from runtime.serving.worker import Worker
-from tests.engines import HEIGHT, WIDTH, Gate, broken, segmenters, small_manifest
-from tests.inference.drawing_pipeline import drawing_lane, drawing_segmenter
+from tests.engines import Gate, broken, segmenters
+from tests.inference.canaries import canary, right_labels
 
 NEVER = 3600.0
-
-
-def image() -> np.ndarray:
-    """Twice the model's size, bright on the right."""
-    pixels = np.zeros((2 * HEIGHT, 2 * WIDTH, 3), np.uint8)
-    pixels[:, WIDTH:] = 255
-    return pixels
-
-
-def known(labels: np.ndarray, minimum: float = 0.97) -> Canary:
-    classes = small_manifest().classes.to_classes()
-    return Canary(Frame(image(), 0, 0.0, "known"), LabelMap(labels, classes), minimum)
-
-
-def right_labels() -> np.ndarray:
-    return (image()[..., 0] > 0).astype(np.uint8)
 
 
 @contextmanager
@@ -45,36 +24,13 @@ def judged(
 ) -> Iterator[Health]:
     metrics = Metrics()
     with Worker(segmenters(1, before_run), 0, metrics) as worker:
-        yield Health(worker, known(labels, minimum), NEVER, metrics)
-
-
-@pytest.mark.parametrize("step", [1, 2], ids=["frame's size", "model's size"])
-def test_the_known_answer_may_have_the_size_of_the_frame_or_of_the_model(step: int) -> None:
-    labels = np.ascontiguousarray(right_labels()[::step, ::step])
-    assert known(labels).agreement(segmenters()[0]) == 1.0
-
-
-def test_no_more_than_the_mask_is_wanted() -> None:
-    lane = drawing_lane()
-    assert known(right_labels()).agreement(drawing_segmenter(lane)) == 1.0
-    assert lane.asked == [SegmentOptions("frame")]
-
-
-def test_agreement_is_the_share_of_equal_pixels() -> None:
-    labels = right_labels()
-    labels[: HEIGHT // 2] = 1 - labels[: HEIGHT // 2]
-    assert known(labels).agreement(segmenters()[0]) == 0.75
-
-
-def test_a_known_answer_of_another_size_is_a_broken_engine_folder() -> None:
-    with pytest.raises(InvalidInput, match="Rebuild"):
-        known(np.zeros((5, 5), np.uint8)).agreement(segmenters()[0])
+        yield Health(worker, canary(labels, minimum), NEVER, metrics)
 
 
 def test_before_the_first_answer_nothing_is_promised() -> None:
     with judged(right_labels()) as health:
         assert health.reason is not None
-        assert health.ask() is None
+        assert health.check() is None
         assert health.reason is None
 
 
@@ -83,7 +39,7 @@ def test_the_manifest_says_how_much_must_agree(minimum: float, well: bool) -> No
     labels = right_labels()
     labels[: labels.shape[0] * 8 // 100] = 1 - labels[: labels.shape[0] * 8 // 100]
     with judged(labels, minimum=minimum) as health:
-        health.ask()
+        health.check()
         assert (health.reason is None) == well
 
 
@@ -91,20 +47,20 @@ def test_an_engine_that_recovers_is_trusted_again() -> None:
     labels = right_labels()
     with judged(labels) as health:
         labels[:] = 1 - labels
-        assert "0.0%" in (health.ask() or "")
+        assert "0.0%" in (health.check() or "")
         labels[:] = 1 - labels
-        assert health.ask() is None
+        assert health.check() is None
 
 
 def test_a_full_queue_is_no_illness() -> None:
     gate = Gate()
     metrics = Metrics()
     with Worker(segmenters(1), 0, metrics) as worker:
-        health = Health(worker, known(right_labels()), NEVER, metrics)
-        assert health.ask() is None
+        health = Health(worker, canary(right_labels()), NEVER, metrics)
+        assert health.check() is None
         worker.submit(lambda _: gate())
         gate.wait_for(1)
-        assert health.ask() is None
+        assert health.check() is None
         gate.open()
 
 
@@ -112,21 +68,21 @@ def test_an_engine_that_hangs_is_not_trusted(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(runtime.serving.health, "ANSWER_SECONDS", 0.01)
     gate = Gate()
     with judged(right_labels(), before_run=gate) as health:
-        assert "no answer came" in (health.ask() or "")
+        assert "no answer came" in (health.check() or "")
         gate.open()
 
 
 def test_an_engine_that_failed_says_so() -> None:
     with judged(right_labels(), before_run=broken) as health:
-        health.ask()
+        health.check()
         assert health.reason == "the engine failed: the device fell off the bus"
 
 
-def test_without_a_known_image_only_failures_count() -> None:
+def test_without_a_canary_only_failures_count() -> None:
     metrics = Metrics()
     with Worker(segmenters(1), 0, metrics) as worker:
         health = Health(worker, None, NEVER, metrics)
-        assert health.ask() is None
+        assert health.check() is None
         assert health.reason is None
 
 
@@ -135,7 +91,7 @@ def test_it_asks_by_itself_now_and_then_and_stops() -> None:
     metrics = Metrics()
     before = set(threading.enumerate())
     with Worker(segmenters(1, asked.release), 0, metrics) as worker:
-        with Health(worker, known(right_labels()), 0.001, metrics) as health:
+        with Health(worker, canary(right_labels()), 0.001, metrics) as health:
             for _ in range(3):
                 assert asked.acquire(timeout=20)
             wait_until_ready(health)

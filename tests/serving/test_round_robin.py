@@ -27,26 +27,26 @@ def taken(turns: RoundRobin[str], count: int) -> List[Optional[str]]:
     return [turns.take() for _ in range(count)]
 
 
-def test_equal_lanes_alternate() -> None:
+def test_equal_sources_alternate() -> None:
     turns = RoundRobin[str](WorkSource("a"))
     turns.add(WorkSource("b"))
     assert taken(turns, 4) == ["a", "b", "a", "b"]
 
 
-def test_a_lane_has_as_many_turns_per_round_as_it_weighs() -> None:
+def test_a_source_has_as_many_turns_per_round_as_it_weighs() -> None:
     turns = RoundRobin[str](WorkSource("a"))
     turns.add(WorkSource("b", weight=3))
     turns.add(WorkSource("c", weight=2))
     assert Counter(taken(turns, 60)) == {"a": 10, "b": 30, "c": 20}
 
 
-def test_an_empty_lane_costs_the_others_nothing() -> None:
+def test_an_empty_source_costs_the_others_nothing() -> None:
     turns = RoundRobin[str](WorkSource("empty", weight=5, left=0))
     turns.add(WorkSource("b"))
     assert taken(turns, 3) == ["b", "b", "b"]
 
 
-def test_a_lane_that_ran_dry_has_its_turns_again_later() -> None:
+def test_a_source_that_ran_dry_has_its_turns_again_later() -> None:
     first = WorkSource("a", weight=2, left=1)
     turns = RoundRobin[str](first)
     turns.add(WorkSource("b"))
@@ -62,7 +62,7 @@ def test_when_all_are_empty_there_is_nothing() -> None:
 
 
 @pytest.mark.parametrize("asked_before", [0, 1, 2, 3])
-def test_a_lane_that_leaves_is_asked_no_more(asked_before: int) -> None:
+def test_a_source_that_leaves_is_asked_no_more(asked_before: int) -> None:
     leaving = WorkSource("b", weight=2)
     turns = RoundRobin[str](WorkSource("a"))
     turns.add(leaving)

@@ -172,9 +172,7 @@ def test_a_camera_that_left_is_asked_no_more(counted: Counted) -> None:
     assert camera.taken == 0
 
 
-def test_a_camera_frame_that_fails_is_counted_and_logged(
-    counted: Counted, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_camera_frame_that_fails_is_counted_and_the_thread_lives_on(counted: Counted) -> None:
     def spoil(_segmenter: Segmenter) -> None:
         raise InvalidInput("the frame is torn", "Look at the cable")
 
@@ -182,7 +180,6 @@ def test_a_camera_frame_that_fails_is_counted_and_logged(
         worker.attach(Camera(frames=1, shot=spoil))
         assert worker.submit(quick).result(LONG) == "done"
     assert counted.ended("stream", "error") == 1
-    assert "the frame is torn" in caplog.text
 
 
 def test_the_queue_can_be_watched(counted: Counted) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Iterator, Optional
 
 from prometheus_client import CollectorRegistry
 
 from runtime.inference.segmenter import Segmenter
+from runtime.serving.job import Outcome
+from runtime.serving.metrics.engine import RequestKind
 from runtime.serving.metrics.registry import Metrics
 from runtime.serving.worker import Work, Worker
 from tests.engines import Gate, segmenters
@@ -31,6 +34,27 @@ class Counted:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """The job of one frame of a camera."""
+
+    work: Work[None]
+    source: RequestKind = "stream"
+
+    def begin(self) -> bool:
+        return True
+
+    def run(self, segmenter: Segmenter) -> Outcome:
+        try:
+            self.work(segmenter)
+        except Exception as error:  # noqa: BLE001 - it is the outcome
+            return Outcome("error", error=error)
+        return Outcome("ok")
+
+    def finish(self, outcome: Outcome) -> None:
+        """Nobody waits for it."""
+
+
 class Camera:
     """A feed that always has a newest frame, until it is told to have no more."""
 
@@ -42,11 +66,11 @@ class Camera:
         self.shot = shot
         self.taken = 0
 
-    def take(self) -> Optional[Work[None]]:
+    def take(self) -> Optional[Shot]:
         if self.taken == self.frames:
             return None
         self.taken += 1
-        return self.shot
+        return Shot(self.shot)
 
 
 @contextmanager

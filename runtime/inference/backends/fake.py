@@ -66,7 +66,7 @@ class FakeEngine:
 
 
 class FakeSlot:
-    """Room for one frame; see `backends.Slot`."""
+    """Room for one frame; see `engine.Slot`."""
 
     def __init__(self, engine: FakeEngine, colours_bgr: np.ndarray) -> None:
         self.input: np.ndarray = np.zeros(engine.input.shape, np.uint8)

@@ -94,7 +94,7 @@ class OpenVinoEngine:
 
 
 class OpenVinoSlot:
-    """One infer request on buffers of its own; see `backends.Slot`."""
+    """One infer request on buffers of its own; see `engine.Slot`."""
 
     def __init__(self, compiled: ov.CompiledModel, given: TensorSpec, taken: TensorSpec) -> None:
         self.input: np.ndarray = np.zeros(given.shape, np.uint8)
@@ -121,7 +121,12 @@ class OpenVinoSlot:
 
 
 def with_preprocessing(model: ov.Model, manifest: EngineManifest) -> ov.Model:
-    """Lets a graph of normalised planes take what `preprocess.cpu` makes: NHWC uint8 BGR."""
+    """Lets a graph of normalised planes take what `preprocess.cpu` makes: NHWC uint8 BGR.
+
+    Args:
+        model: takes (1, 3, height, width) float32.
+        manifest: colour order, mean and deviation.
+    """
     spec = manifest.input
     steps = PrePostProcessor(model)
     steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
@@ -143,7 +148,13 @@ def with_planes_last(model: ov.Model) -> ov.Model:
 
 
 def compile_settings(core: ov.Core, build: Build, mode: Mode) -> Dict[Any, Any]:
-    """How a build is compiled in a mode."""
+    """How a build is compiled in a mode.
+
+    Args:
+        core: whose CPU plugin is asked what it can.
+        build: its settings and precision.
+        mode: "latency" for one slot with all cores, "throughput" for one per core.
+    """
     latency = mode == "latency"
     hints = hint.PerformanceMode
     return {

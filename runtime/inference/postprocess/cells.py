@@ -14,7 +14,7 @@ import numpy as np
 from runtime.image.resample import taps
 
 Weights = Tuple[np.ndarray, np.ndarray]
-"""Of the samples before and after each pixel of n cells: two (room, n) float32."""
+"""Weights of the samples before and after each pixel of n cells: two (room, n) float32."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,12 @@ class CellAxis:
 
 
 def cell_axis(samples: int, pixels: int) -> CellAxis:
-    """Cuts an axis of `pixels` into the cells between `samples`."""
+    """Cuts an axis into the cells between its samples.
+
+    Args:
+        samples: of the logits' grid.
+        pixels: of the labels.
+    """
     between = taps(samples, pixels)
     cell = between.before + 1
     room = int(np.bincount(cell).max())
@@ -92,7 +97,7 @@ class CellImage:
 
     @property
     def pixels_per_cell(self) -> int:
-        """Of the largest cell."""
+        """Pixels of the largest cell."""
         return self.rows.room * self.columns.room
 
     def fill(self, labels: np.ndarray) -> None:
@@ -100,7 +105,13 @@ class CellImage:
         self._words[...] = self._word_of.take(labels)[:, None, :]
 
     def put(self, down: np.ndarray, across: np.ndarray, labels: np.ndarray) -> None:
-        """Gives n cells their pixels: (row room, column room, n) uint8."""
+        """Gives n cells their pixels.
+
+        Args:
+            down: (n,), the cells' rows.
+            across: (n,), the cells' columns.
+            labels: (rows' room, columns' room, n) uint8.
+        """
         words = np.ascontiguousarray(labels.transpose(2, 0, 1)).view(self._words.dtype)
         self._words[down, :, across] = words[..., 0]
 
@@ -114,13 +125,30 @@ class CellImage:
         return copied
 
     def corners(self, down: np.ndarray, across: np.ndarray) -> List[np.ndarray]:
-        """Flat indices of the samples above left, above right, below left, below right of cells."""
+        """Flat indices of the samples above left, above right, below left, below right of cells.
+
+        Args:
+            down: (n,), the cells' rows.
+            across: (n,), the cells' columns.
+
+        Returns:
+            Four of (n,) int64.
+        """
         above, below = (sample * self.columns.samples for sample in self.rows.neighbours(down))
         left, right = self.columns.neighbours(across)
         return [above + left, above + right, below + left, below + right]
 
 
 def picked(image: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """`image[rows][:, columns]` of a (height, width) uint8 image, C-contiguous."""
+    """The rows and columns of an image that are asked for: `image[rows][:, columns]`.
+
+    Args:
+        image: (height, width) uint8.
+        rows: (rows,) int64, indices.
+        columns: (columns,) int64, indices.
+
+    Returns:
+        (rows, columns) uint8, C-contiguous.
+    """
     found: np.ndarray = image.take(columns, axis=1).take(rows, axis=0)
     return found

@@ -68,7 +68,7 @@ class LabelUpsampler:
         step = max(1, GATHERED // (4 * classes))
         for start in range(0, len(down), step):
             chunk = slice(start, start + step)
-            self._settle(samples, down[chunk], across[chunk], lead)
+            self._interpolate(samples, down[chunk], across[chunk], lead)
         return self._image.labels()
 
     def _lay_out(self, height: int, width: int) -> None:
@@ -79,14 +79,21 @@ class LabelUpsampler:
         self._bytes = np.empty((2, pixels), np.uint8)
         self._grid = (height, width)
 
-    def _settle(
+    def _interpolate(
         self, samples: np.ndarray, down: np.ndarray, across: np.ndarray, lead: np.float32
     ) -> None:
-        """Interpolates cells that more than one class could win."""
+        """Labels the pixels of cells that more than one class could win.
+
+        Args:
+            samples: (samples of the grid, classes) float32, the logits.
+            down: (n,), the cells' rows.
+            across: (n,), the cells' columns.
+            lead: by how much a class must be ahead at the corners to be sure of winning.
+        """
         image = self._image
         corners = [cv2.transpose(samples.take(c, axis=0)) for c in image.corners(down, across)]
         at_once = max(1, INTERPOLATED // image.pixels_per_cell)
-        for cells, candidates in _contests(corners, lead):
+        for cells, candidates in _candidates(corners, lead):
             for start in range(0, len(cells), at_once):
                 chunk = slice(start, start + at_once)
                 chosen, classes = cells[chunk], candidates[:, chunk]
@@ -174,10 +181,14 @@ def _highest_corner(samples: np.ndarray) -> np.ndarray:
     return highest
 
 
-def _contests(
+def _candidates(
     corners: List[np.ndarray], lead: np.float32
 ) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
     """Groups cells by how many classes can win them.
+
+    Args:
+        corners: four of (classes, n) float32, the logits at the cells' corners.
+        lead: by how much a class must be ahead at the corners to be sure of winning.
 
     Yields:
         The cells' indices (n,) and their candidates (width, n), ascending, both int64. Width is a

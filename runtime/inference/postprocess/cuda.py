@@ -1,4 +1,4 @@
-"""Labels from logits in device memory: how to launch the kernels that do it.
+"""Labels from logits in device memory: how to launch the kernels that make them.
 
 They compute `reference.labels_from_logits` exactly. Nothing here touches a device;
 `runtime.cuda.device` carries launches out.
@@ -25,7 +25,7 @@ from runtime.image.label_map import Classes
 from runtime.inference.letterbox import Placement
 
 TALLY_BYTES: Final = 4 * TALLY_WORDS
-"""Of the device memory that takes counts and faults; zero it on the stream before each launch."""
+"""Size of the device memory that takes counts and faults; zero it on the stream before a launch."""
 _CELLS_OF_A_BLOCK: Final = (1, 32)
 _RESIZE_TILE: Final = (8, 128)
 
@@ -124,7 +124,7 @@ def labels_launch(
     Args:
         logits: what to read.
         size: height and width of the network's input, to which the logits are upsampled.
-        shown: the rectangle of it to label, as `geometry.place` gave it: padding has no labels.
+        shown: the rectangle of it to label, as `letterbox.place` gave it: padding has no labels.
         labels: takes the rectangle's labels.
         tally: address of TALLY_BYTES, zeroed before; read it with `counts_of`.
         overlay: drawn too, where it is not None.
@@ -137,7 +137,7 @@ def labels_launch(
     if shown.rows.stop > size[0] or shown.columns.stop > size[1]:
         raise InvalidInput(
             f"{shown} reaches beyond {size[0]}x{size[1]} pixels",
-            "Label the rectangle that `geometry.place` gives for this input",
+            "Label the rectangle that `letterbox.place` gives for this input",
         )
     class_stride, row_stride, column_stride = logits.strides
     parameters = LabelsParameters(

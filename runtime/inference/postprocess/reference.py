@@ -13,7 +13,7 @@ from runtime.image.resample import interpolate, taps
 
 
 def labels_from_logits(logits: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
-    """Upsamples the logits (`bilinear.interpolate`) and takes the class with the largest value.
+    """Upsamples the logits (`resample.interpolate`) and takes the class with the largest value.
 
     On ties the lowest class wins. Differs from torch's `interpolate` and `argmax` only where two
     classes are within rounding of each other: torch's own order of sums depends on memory layout.

@@ -28,7 +28,7 @@ def frame_into(frame: Frame, out: np.ndarray, placement: Placement, spec: InputS
     Args:
         frame: of any size and format.
         out: (spec.height, spec.width, 3) uint8 BGR, overwritten as a whole.
-        placement: the rectangle, from `geometry.place`.
+        placement: the rectangle, from `letterbox.place`.
         spec: whose padding colour to use.
     """
     if frame.format == "bgr":
@@ -50,7 +50,7 @@ def resize_into(pixels: np.ndarray, out: np.ndarray, placement: Placement, spec:
     Args:
         pixels: (height, width, 3) uint8 BGR of any size.
         out: (spec.height, spec.width, 3) uint8 BGR, overwritten as a whole.
-        placement: the rectangle, from `geometry.place`.
+        placement: the rectangle, from `letterbox.place`.
         spec: whose padding colour to use.
     """
     _pad_around(out, placement, spec)

@@ -92,7 +92,12 @@ class DeviceImage:
 
 
 def device_frame(frame: Frame, address: int) -> DeviceFrame:
-    """A frame whose bytes lie at `address` as they lie in its pixels, without gaps."""
+    """Describes a frame whose bytes were copied to the device as they lie in its pixels.
+
+    Args:
+        frame: BGR or NV12.
+        address: of its first byte in device memory; rows follow each other without gaps.
+    """
     height, width = frame.height, frame.width
     if frame.format == "bgr":
         return DeviceFrame("bgr", height, width, address, 3 * width)
@@ -110,7 +115,7 @@ def preprocess_launch(
         target: what to write, padding included.
         spec: size, geometry and normalisation of the input.
         shown: takes the frame as the network sees it, without padding, rounded to uint8; it has
-            the size of `geometry.place`. None where nobody draws an overlay.
+            the size of `letterbox.place`. None where nobody draws an overlay.
 
     Raises:
         InvalidInput: a size or a pitch is out of bounds.

@@ -16,8 +16,7 @@ from typing import Tuple
 
 import numpy as np
 
-from runtime.image.area import footprints, reduce
-from runtime.image.resample import interpolate, taps
+from runtime.image.resample import footprints, interpolate, reduce_area, taps
 from runtime.image.yuv import YuvCoding, bgr_from_yuv
 from runtime.inference.letterbox import Placement, place
 from runtime.repository.manifest import InputSpec, Resampling
@@ -26,22 +25,36 @@ Size = Tuple[int, int]
 
 
 def resampling_for(size: Size, placement: Placement, spec: InputSpec) -> Resampling:
-    """How a frame of (height, width) pixels is resampled.
+    """How a frame is resampled.
 
     What the input asks for; but a mean over less than a pixel would repeat pixels, so area gives
     way to bilinear where a side grows.
+
+    Args:
+        size: height and width of the frame, pixels.
+        placement: its rectangle in the input.
+        spec: says which resampling the network wants.
     """
     grows = placement.height > size[0] or placement.width > size[1]
     return "bilinear" if grows else spec.resampling
 
 
 def resampled(plane: np.ndarray, placement: Placement, resampling: Resampling) -> np.ndarray:
-    """One channel at the size of its rectangle: (height, width) uint8 to float32, unrounded."""
+    """One channel at the size of its rectangle.
+
+    Args:
+        plane: (height, width) uint8.
+        placement: the rectangle.
+        resampling: as `resampling_for` gave it.
+
+    Returns:
+        (placement.height, placement.width) float32, 0 to 255, unrounded.
+    """
     height, width = plane.shape
     source = plane.astype(np.float32)
     if resampling == "area":
         rows, columns = footprints(height, placement.height), footprints(width, placement.width)
-        return reduce(source, rows, columns)
+        return reduce_area(source, rows, columns)
     return interpolate(source, taps(height, placement.height), taps(width, placement.width))
 
 
@@ -109,12 +122,28 @@ def normalised(image: np.ndarray, spec: InputSpec) -> np.ndarray:
 
 
 def quantized(planar: np.ndarray, scale: float) -> np.ndarray:
-    """What a graph with an int8 input takes: whole steps of `scale`, half to even, -128 to 127."""
+    """What a graph with an int8 input takes: whole steps, half to even, -128 to 127.
+
+    Args:
+        planar: (1, 3, height, width) float32, normalised.
+        scale: what one step stands for, amax / 127.
+
+    Returns:
+        int8 of the same shape.
+    """
     steps = np.rint(planar / np.float32(scale))
     clipped: np.ndarray = np.clip(steps, -128, 127).astype(np.int8)
     return clipped
 
 
 def network_input(pixels: np.ndarray, spec: InputSpec) -> np.ndarray:
-    """All four steps: from a (height, width, 3) uint8 BGR frame to (1, 3, H, W) float32."""
+    """All four steps, from a frame to what the graph takes.
+
+    Args:
+        pixels: (height, width, 3) uint8 BGR of any size.
+        spec: size, geometry and normalisation of the input.
+
+    Returns:
+        (1, 3, spec.height, spec.width) float32.
+    """
     return normalised(fitted(pixels, spec), spec)

@@ -1,4 +1,4 @@
-"""Between a source and the slots: the freshest frame of a camera, or every frame of a file."""
+"""Frames between their source and the worker: the newest of a camera, or every one of a file."""
 
 from __future__ import annotations
 
@@ -13,13 +13,20 @@ from runtime.serving.streams.latest_value import LatestValue
 from runtime.serving.streams.reorder_buffer import ReorderBuffer
 from runtime.serving.streams.result import StreamResult
 
+# Frames of a file that may be read before their results are out.
 READ_AHEAD = 8
 
 
 class NumberedFrame(NamedTuple):
-    """A frame that was handed out, and its ticket at the sequencer."""
+    """A frame that was handed out, and its place in the order of results.
 
-    ticket: int
+    Attributes:
+        number: the reorder buffer's; it counts the frames that were handed out, and `frame.number`
+            also those that were dropped.
+        frame: what is to be segmented.
+    """
+
+    number: int
     frame: Frame
 
 
@@ -33,14 +40,18 @@ class FrameBuffer(Protocol):
         """The next frame to work on, or None. Never blocks."""
 
     def close(self) -> int:
-        """Drops what waits; returns how many frames. The sequencer is closed before."""
+        """Drops what waits; returns how many frames. Close the reorder buffer first."""
 
 
 class LatestFrame:
-    """Holds the newest frame alone; the one it replaces is lost."""
+    """Holds the newest frame alone; the one it replaces is lost.
 
-    def __init__(self, sequencer: ReorderBuffer[StreamResult]) -> None:
-        self._sequencer = sequencer
+    Args:
+        order: numbers each frame when it is taken.
+    """
+
+    def __init__(self, order: ReorderBuffer[StreamResult]) -> None:
+        self._order = order
         self._newest: LatestValue[Frame] = LatestValue()
         self._untaken = 0
         self._taking = threading.Lock()
@@ -51,16 +62,16 @@ class LatestFrame:
 
     def take(self) -> Optional[NumberedFrame]:
         """The newest frame, unless it was taken before."""
-        # Two threads must get their tickets in the order of their frames.
+        # Two threads must get their numbers in the order of their frames.
         with self._taking:
             frame = self._newest.take()
             if frame is None:
                 return None
-            ticket = self._sequencer.issue()
-            if ticket is None:
+            number = self._order.issue()
+            if number is None:
                 self._untaken += 1
                 return None
-            return NumberedFrame(ticket, frame)
+            return NumberedFrame(number, frame)
 
     def close(self) -> int:
         """Drops the frame that waits."""
@@ -70,19 +81,23 @@ class LatestFrame:
             return self._untaken
 
 
-class Everything:
-    """Holds a few frames in order; who offers more waits until results are out."""
+class EveryFrame:
+    """Holds a few frames in order; who offers more waits until results are out.
 
-    def __init__(self, sequencer: ReorderBuffer[StreamResult]) -> None:
-        self._sequencer = sequencer
+    Args:
+        order: numbers each frame when it is offered.
+    """
+
+    def __init__(self, order: ReorderBuffer[StreamResult]) -> None:
+        self._order = order
         self._waiting: Deque[NumberedFrame] = deque()
 
     def offer(self, frame: Frame) -> int:
         """Leaves the frame when fewer than `READ_AHEAD` are on their way; lost only by `close`."""
-        ticket = self._sequencer.issue(below=READ_AHEAD)
-        if ticket is None:
+        number = self._order.issue(below=READ_AHEAD)
+        if number is None:
             return 1
-        self._waiting.append(NumberedFrame(ticket, frame))
+        self._waiting.append(NumberedFrame(number, frame))
         return 0
 
     def take(self) -> Optional[NumberedFrame]:

@@ -1,4 +1,4 @@
-"""Back into order: results of work that was handed out in order and ends in any."""
+"""Brings results back into the order in which their work was handed out."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ T = TypeVar("T")
 
 
 class ReorderBuffer(Generic[T]):
-    """Holds each result until those of all earlier tickets are out.
+    """Numbers pieces of work, and holds each result until those of all earlier numbers are out.
 
     Args:
-        release: called with every result, in the order of the tickets, one at a time. It must not
+        release: called with every result, in the order of the numbers, one at a time. It must not
             call back.
         patience: how many results may be held for one that is missing before that is given up; None
             waits for it whatever it takes.
@@ -28,13 +28,13 @@ class ReorderBuffer(Generic[T]):
         self._closed = False
 
     def issue(self, below: Optional[int] = None) -> Optional[int]:
-        """A ticket for the next piece of work.
+        """Numbers the next piece of work, from 0 on.
 
         Args:
-            below: waits until fewer tickets than this are unsettled; None does not wait.
+            below: waits until fewer numbers than this are incomplete; None does not wait.
 
         Returns:
-            None where `close` came first.
+            The number; None where `close` came first.
         """
         with self._changed:
             self._changed.wait_for(
@@ -45,16 +45,20 @@ class ReorderBuffer(Generic[T]):
             self._issued += 1
             return self._issued - 1
 
-    def settle(self, ticket: int, result: Optional[T]) -> bool:
-        """Brings a ticket's result, or None where there will be none; each ticket once.
+    def complete(self, number: int, result: Optional[T]) -> bool:
+        """Brings the result of a numbered piece of work; call it once for each number.
+
+        Args:
+            number: as `issue` gave it.
+            result: None where there will be none, so that nothing waits for it.
 
         Returns:
-            False where it comes too late, after the ticket was given up or `close`, and is dropped.
+            False where it comes too late, after the number was given up or `close`, and is dropped.
         """
         with self._changed:
-            if ticket < self._next or self._closed:
+            if number < self._next or self._closed:
                 return False
-            self._held[ticket] = result
+            self._held[number] = result
             if self._patience is not None and len(self._held) > self._patience:
                 self._next = min(self._held)
             while self._next in self._held:
@@ -65,8 +69,8 @@ class ReorderBuffer(Generic[T]):
             self._changed.notify_all()
             return True
 
-    def wait_until_settled(self) -> bool:
-        """Waits until no ticket is unsettled; returns False where `close` came first."""
+    def wait_until_complete(self) -> bool:
+        """Waits until every number is complete; returns False where `close` came first."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._issued == self._next)
             return not self._closed

@@ -120,7 +120,7 @@ class Overlays:
 
 @dataclass(frozen=True)
 class StreamResult:
-    """One frame of a stream, segmented. Every encoder of codec.FORMATS takes it.
+    """One frame of a stream, segmented. Every encoder of mask_formats.FORMATS takes it.
 
     Attributes:
         frame: what was segmented. Its number only grows, also across reconnections, and

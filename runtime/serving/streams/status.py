@@ -110,21 +110,31 @@ class StreamStats:
         return self._state
 
     def entered(self, state: StreamState) -> None:
-        """Notes the state the stream is in now."""
+        """Notes the state that the stream is in from now on."""
         with self._lock:
             self._state = state
             self._metrics.entered(state.lower())
             self._tell_rates()
 
     def captured(self, at: float, count: int) -> None:
-        """Counts frames that arrived, the newest `at`, seconds since the epoch."""
+        """Counts frames that arrived.
+
+        Args:
+            at: when the newest was captured, seconds since the epoch.
+            count: how many, those that were missed included.
+        """
         with self._lock:
             self._captured += count
             self._captured_rate.note(self._captured)
             self._metrics.captured(at, count)
 
     def dropped(self, reason: str, count: int = 1) -> None:
-        """Counts frames that will never be published; see metrics.DROP_REASONS."""
+        """Counts frames that will never be published.
+
+        Args:
+            reason: one of `metrics.streams.DROP_REASONS`.
+            count: how many.
+        """
         if count:
             with self._lock:
                 self._dropped[reason] += count
@@ -141,7 +151,7 @@ class StreamStats:
             self._tell_rates()
 
     def reconnecting(self, reason: str) -> None:
-        """Counts a connection given up; see metrics.RECONNECT_REASONS."""
+        """Counts a connection given up; see `metrics.streams.RECONNECT_REASONS`."""
         with self._lock:
             self._reconnects += 1
             self._metrics.reconnecting(reason)

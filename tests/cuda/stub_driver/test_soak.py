@@ -20,7 +20,7 @@ from tests.inference.backends.tensorrt.test_pipeline import SIZES, frame, truth
 
 __all__ = ["host", "plan"]
 pytestmark = [pytest.mark.gxx, pytest.mark.pycuda]
-FRAMES_OF_EACH_LANE = 1000
+FRAMES_OF_EACH_PIPELINE = 1000
 WARM = 100
 GROWTH = 2 << 20
 
@@ -43,17 +43,18 @@ def test_three_thousand_frames_take_no_more_than_three_hundred(gpu: Any, plan: P
     trt: Any = FakeExecution(gpu, MANIFEST)
     with TensorRtEngine(MANIFEST, plan_build(), plan).on(trt, gpu) as engine:
 
-        def label(lane: int, count: int) -> None:
+        def label(pipeline: int, count: int) -> None:
             for number in range(count):
-                nth = (number + lane) % len(frames)
-                found = engine.lanes[lane].label(frames[nth], SegmentOptions("frame")).labels
-                np.testing.assert_array_equal(found, masks[nth])
+                nth = (number + pipeline) % len(frames)
+                found = engine.pipelines[pipeline].label(frames[nth], SegmentOptions("frame"))
+                np.testing.assert_array_equal(found.labels, masks[nth])
 
-        def on_all_lanes(count: int) -> Dict[str, int]:
-            with ThreadPoolExecutor(len(engine.lanes)) as threads:
-                list(threads.map(label, range(len(engine.lanes)), [count] * len(engine.lanes)))
+        def on_all_pipelines(count: int) -> Dict[str, int]:
+            with ThreadPoolExecutor(len(engine.pipelines)) as threads:
+                every = range(len(engine.pipelines))
+                list(threads.map(label, every, [count] * len(every)))
             return {"taken": gpu.taken, **gpu.left_behind()}
 
-        held, before = on_all_lanes(WARM), in_memory()
-        assert on_all_lanes(FRAMES_OF_EACH_LANE) == held
+        held, before = on_all_pipelines(WARM), in_memory()
+        assert on_all_pipelines(FRAMES_OF_EACH_PIPELINE) == held
         assert in_memory() - before < GROWTH

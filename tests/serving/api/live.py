@@ -20,13 +20,13 @@ class HandMadeStream:
     def __init__(self, stream: str = "gate") -> None:
         self.broadcast: Broadcast[StreamResult] = Broadcast()
         self._id = stream
-        self._tally = StreamStats(Metrics().stream(stream))
+        self._stats = StreamStats(Metrics().stream(stream))
         self._segmenter = segmenters()[0]
         self._drawing = Drawing(opacity=0.5, quality=90, demand=Demand())
         self._number = 0
 
     def status(self) -> StreamStatus:
-        return self._tally.status((self._id, "rtsp://cam", True), self.broadcast.newest())
+        return self._stats.status((self._id, "rtsp://cam", True), self.broadcast.newest())
 
     def publish(self) -> StreamResult:
         frame = Frame(half_bright(), self._number, 1000.0 + self._number, self._id)
@@ -34,6 +34,6 @@ class HandMadeStream:
         segmented = self._segmenter.segment(frame, SegmentOptions("model", image=True))
         overlays = Overlays(segmented.image.copy(), segmented.labels, self._drawing)
         result = StreamResult(frame, segmented.labels, overlays, {}, time.time())
-        self._tally.published(result)
+        self._stats.published(result)
         self.broadcast.publish(result)
         return result

@@ -38,7 +38,7 @@ class Parts:
         before_run: called by every slot before it computes.
         inside: segmenters in place of those around such slots.
         streams: by id.
-        image: the known one.
+        canary: of the engine.
         settings: of the daemon, as flags.
         machine: what it runs on.
         jetson: its sensors.
@@ -48,7 +48,7 @@ class Parts:
     before_run: Callable[[], None] = lambda: None
     inside: Sequence[Segmenter] = ()
     streams: Mapping[str, LiveStream] = field(default_factory=dict)
-    image: Optional[Canary] = None
+    canary: Optional[Canary] = None
     settings: Dict[str, Any] = field(default_factory=dict)
     machine: Machine = field(default_factory=Machine)
     jetson: Optional[Jetson] = None
@@ -85,7 +85,7 @@ def served(parts: Optional[Parts] = None) -> Iterator[Served]:
     with HttpServer("127.0.0.1", 0) as server, Worker(
         inside, settings.queue_capacity, metrics, failures.append
     ) as worker:
-        health = Health(worker, parts.image, settings.canary_seconds, metrics)
+        health = Health(worker, parts.canary, settings.canary_seconds, metrics)
         services = Services(
             settings=settings,
             manifest=small_manifest(),

@@ -21,7 +21,7 @@ from tests.serving.api.serving import Parts, half_bright, image, served
 
 def known(labels: np.ndarray) -> Canary:
     classes = small_manifest().classes.to_classes()
-    frame = Frame(half_bright(), 0, 0.0, "known image")
+    frame = Frame(half_bright(), 0, 0.0, "canary")
     return Canary(frame, LabelMap(labels, classes), minimum_agreement=0.97)
 
 
@@ -34,13 +34,13 @@ def test_a_daemon_that_answers_is_alive() -> None:
         assert running.client.get("/livez").json() == {"live": True}
 
 
-def test_it_is_ready_once_the_known_image_came_out_right() -> None:
-    with served(Parts(image=known(right()))) as running:
+def test_it_is_ready_once_the_canary_came_out_right() -> None:
+    with served(Parts(canary=known(right()))) as running:
         before = running.client.get("/readyz")
         assert (before.status_code, before.json()["ready"]) == (503, False)
-        assert "known image" in before.json()["reason"]
+        assert "canary" in before.json()["reason"]
         assert running.value("engine_ready") == 0
-        running.health.ask()
+        running.health.check()
         after = running.client.get("/readyz")
         assert (after.status_code, after.json()) == (200, {"ready": True})
         assert running.value("engine_ready") == 1
@@ -48,15 +48,15 @@ def test_it_is_ready_once_the_known_image_came_out_right() -> None:
         assert told == pytest.approx(time.time(), abs=60)
 
 
-def test_it_is_not_ready_when_the_known_image_comes_out_wrong() -> None:
-    with served(Parts(image=known(1 - right()))) as running:
-        running.health.ask()
+def test_it_is_not_ready_when_the_canary_comes_out_wrong() -> None:
+    with served(Parts(canary=known(1 - right()))) as running:
+        running.health.check()
         answer = running.client.get("/readyz")
         assert answer.status_code == 503
-        assert "labels 0.0% of its known image" in answer.json()["reason"]
+        assert "labels 0.0% of its canary" in answer.json()["reason"]
         refused = running.client.post("/segment", content=image())
         assert refused.status_code == 503
-        assert "known image" in refused.json()["error"]
+        assert "canary" in refused.json()["error"]
 
 
 def test_it_is_alive_but_not_ready_after_the_engine_failed() -> None:

@@ -3,7 +3,11 @@ from __future__ import annotations
 import pytest
 
 from runtime.inference.engine import SegmentOptions
-from tests.inference.drawing_pipeline import drawing_lane, drawing_segmenter, drawn_by_the_lane
+from tests.inference.drawing_pipeline import (
+    drawing_pipeline,
+    drawing_segmenter,
+    drawn_by_the_pipeline,
+)
 from tests.serving.api.serving import Parts, image, served
 
 
@@ -24,11 +28,11 @@ from tests.serving.api.serving import Parts, image, served
 def test_a_device_draws_only_overlays_of_the_model_s_size(
     query: str, accept: str, wanted: SegmentOptions
 ) -> None:
-    lane = drawing_lane()
-    with served(Parts(inside=[drawing_segmenter(lane)])) as running:
+    pipeline = drawing_pipeline()
+    with served(Parts(inside=[drawing_segmenter(pipeline)])) as running:
         headers = {"Accept": accept}
         answer = running.client.post(f"/segment?{query}", content=image(), headers=headers)
     assert answer.status_code == 200
-    assert lane.asked == [wanted]
+    assert pipeline.asked == [wanted]
     if answer.headers["Content-Type"] == "image/jpeg":
-        assert drawn_by_the_lane(answer.content) == (wanted.overlay is not None)
+        assert drawn_by_the_pipeline(answer.content) == (wanted.overlay is not None)

@@ -14,8 +14,8 @@ from runtime.serving.settings import StreamSettings
 from runtime.serving.streams.rate import Backoff
 from runtime.serving.streams.result import StreamResult
 from runtime.serving.streams.status import StreamState, StreamStatus
-from runtime.serving.streams.stream import Stream
-from runtime.serving.worker import Work, Worker
+from runtime.serving.streams.stream import Stream, StreamJob
+from runtime.serving.worker import Worker
 from tests.engines import segmenters
 from tests.waiting import wait_until
 
@@ -71,18 +71,18 @@ def nothing_unaccounted(status: StreamStatus) -> bool:
     return status.frames.captured == status.frames.processed + sum(status.dropped.values())
 
 
-def taken(stream: Stream) -> Work[None]:
-    """The next work of a stream without a worker, as soon as there is some."""
-    work: List[Work[None]] = []
+def taken(stream: Stream) -> StreamJob:
+    """The job of the next frame of a stream without a worker, as soon as there is one."""
+    jobs: List[StreamJob] = []
 
     def take() -> bool:
         offered = stream.take()
         if offered is not None:
-            work.append(offered)
-        return bool(work)
+            jobs.append(offered)
+        return bool(jobs)
 
     wait_until(take)
-    return work[0]
+    return jobs[0]
 
 
 def newest(stream: Stream) -> StreamResult:

@@ -16,7 +16,7 @@ from runtime.serving.streams.result import (
     Overlays,
     StreamResult,
 )
-from tests.inference.drawing_pipeline import INK_BGR, drawn_by_the_lane
+from tests.inference.drawing_pipeline import INK_BGR, drawn_by_the_pipeline
 from tests.waiting import Clock
 
 CLASSES = Classes(("dark", "bright"), ((0, 0, 64), (255, 255, 0)))
@@ -65,9 +65,9 @@ def test_what_a_device_drew_is_encoded_and_the_rest_is_drawn_here() -> None:
     ink = np.full((32, 64, 3), INK_BGR, np.uint8)
     following = overlays(demand)
     following.draw_ahead({0.5: ink}.get)
-    assert drawn_by_the_lane(following.jpeg(0.5))
+    assert drawn_by_the_pipeline(following.jpeg(0.5))
     assert following.jpeg(0.7) == blended[0.7]
-    assert not drawn_by_the_lane(blended[0.5])
+    assert not drawn_by_the_pipeline(blended[0.5])
 
 
 def test_a_device_draws_the_stream_s_own_opacity_before_any_other() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import socket
 import time
 from pathlib import Path
 from typing import Optional
@@ -13,15 +12,16 @@ from typing_extensions import get_args
 
 from runtime.errors import EngineFailed, InvalidInput
 from runtime.inference.engine import SegmentOptions
-from runtime.serving.metrics.registry import Metrics
 from runtime.serving.metrics.streams import DROP_REASONS, RECONNECT_REASONS, STREAM_STATES
-from runtime.serving.settings import StreamSettings
-from runtime.serving.streams.rate import Backoff
 from runtime.serving.streams.status import StreamState
-from runtime.serving.streams.stream import PATIENCE, Stream
+from runtime.serving.streams.stream import PATIENCE
 from runtime.sources.source import LossReason
 from tests.engines import Gate, broken, segmenters
-from tests.inference.drawing_pipeline import drawing_lane, drawing_segmenter, drawn_by_the_lane
+from tests.inference.drawing_pipeline import (
+    drawing_pipeline,
+    drawing_segmenter,
+    drawn_by_the_pipeline,
+)
 from tests.serving.streams.streams import (
     IMAGES,
     newest,
@@ -32,7 +32,6 @@ from tests.serving.streams.streams import (
     wait_for_state,
     write_images,
 )
-from tests.sources.mjpeg_camera import SECRET, MjpegCamera
 from tests.waiting import wait_until
 
 
@@ -76,21 +75,20 @@ def test_a_file_that_breaks_off_fails_after_what_could_be_read(images: Path) -> 
 
 
 def test_a_frame_that_the_engine_cannot_do_is_counted_and_the_next_ones_come(
-    images: Path,
+    images: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with stream_of(images) as stream:
         good, bad = segmenters(2)[0], segmenters(1, broken)[0]
         for segmenter in [good, bad] + [good] * (IMAGES - 2):
-            work = taken(stream)
-            if segmenter is bad:
-                with pytest.raises(EngineFailed):
-                    work(segmenter)
-            else:
-                work(segmenter)
+            outcome = taken(stream).run(segmenter)
+            assert outcome.result == ("error" if segmenter is bad else "ok")
+            assert isinstance(outcome.error, EngineFailed) == (segmenter is bad)
         status = wait_for_state(stream, "FINISHED")
     assert [r.frame.number for r in stream.results] == [0, *range(2, IMAGES)]
     assert status.dropped["engine_error"] == 1
     assert "fell off the bus" in (status.last_error or "")
+    assert [record.message for record in caplog.records] == ["a frame of a stream was lost"]
+    assert "fell off the bus" in caplog.text
 
 
 def test_a_file_that_loops_goes_on_at_its_rate_and_its_numbers_grow(images: Path) -> None:
@@ -145,31 +143,31 @@ def test_a_result_that_a_slot_holds_back_too_long_is_given_up() -> None:
         segmenter = segmenters()[0]
         late = taken(stream)
         for _ in range(PATIENCE + 1):
-            taken(stream)(segmenter)
+            taken(stream).run(segmenter)
         assert len(stream.results) == PATIENCE + 1
-        late(segmenter)
+        late.run(segmenter)
         assert len(stream.results) == PATIENCE + 1
         assert stream.status().dropped["stale"] == 1
 
 
-def test_a_image_is_safe_from_the_next_frame_of_its_slot() -> None:
+def test_an_image_is_safe_from_the_next_frame_of_its_slot() -> None:
     with stream_of("synthetic:64x32@500") as stream:
         segmenter = segmenters()[0]
-        taken(stream)(segmenter)
+        taken(stream).run(segmenter)
         first = newest(stream)
         before = first.image.copy()
-        taken(stream)(segmenter)
+        taken(stream).run(segmenter)
         assert (first.image == before).all()
 
 
 def test_a_device_draws_nothing_while_nobody_looks() -> None:
-    lane = drawing_lane()
+    pipeline = drawing_pipeline()
     with stream_of("synthetic:64x32@500") as stream:
         for _ in range(2):
-            taken(stream)(drawing_segmenter(lane))
+            taken(stream).run(drawing_segmenter(pipeline))
         # Whoever comes now gets the newest frame nevertheless, drawn from its image.
-        assert not drawn_by_the_lane(newest(stream).overlays.jpeg())
-    assert lane.asked == [SegmentOptions("model", image=True)] * 2
+        assert not drawn_by_the_pipeline(newest(stream).overlays.jpeg())
+    assert pipeline.asked == [SegmentOptions("model", image=True)] * 2
 
 
 @pytest.mark.parametrize("asked", [None, 0.3])
@@ -177,91 +175,14 @@ def test_viewers_get_what_the_device_drew(
     asked: Optional[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runtime.serving.streams.result.REMEMBERED_SECONDS", 3600.0)
-    lane = drawing_lane()
+    pipeline = drawing_pipeline()
     with stream_of("synthetic:64x32@500", opacity=0.65) as stream:
-        taken(stream)(drawing_segmenter(lane))
+        taken(stream).run(drawing_segmenter(pipeline))
         newest(stream).overlays.jpeg(asked)
-        taken(stream)(drawing_segmenter(lane))
-        assert drawn_by_the_lane(newest(stream).overlays.jpeg(asked))
-        assert not drawn_by_the_lane(newest(stream).overlays.jpeg(0.9))
-    assert [wanted.overlay for wanted in lane.asked] == [None, pytest.approx(asked or 0.65)]
-
-
-def test_a_camera_that_is_not_there_yet_is_tried_until_it_is() -> None:
-    with socket.socket() as reserved:
-        reserved.bind(("127.0.0.1", 0))
-        port = reserved.getsockname()[1]
-        uri = f"http://viewer:{SECRET}@127.0.0.1:{port}/cam.mjpg"
-        with running(uri) as stream:
-            wait_until(lambda: stream.status().reconnects >= 2)
-            waiting = stream.status()
-            reserved.close()
-            with MjpegCamera(port):
-                wait_for_state(stream, "RUNNING")
-    assert "refused" in (waiting.last_error or "")
-    assert SECRET not in waiting.model_dump_json()
-
-
-def test_a_camera_that_hangs_up_is_connected_again_and_its_numbers_grow() -> None:
-    with MjpegCamera() as camera, running(camera.uri) as stream:
-        wait_until(lambda: len(stream.results) >= 3)
-        last = stream.results[-1].frame.number
-        camera.hang_up()
-        wait_until(lambda: camera.connections == 2 and stream.status().state == "RUNNING")
-        so_far = len(stream.results)
-        wait_until(lambda: len(stream.results) > so_far)
-        status = stream.status()
-    numbers = [result.frame.number for result in stream.results]
-    assert numbers == sorted(set(numbers))
-    assert numbers[-1] > last
-    assert status.reconnects == 1
-    assert nothing_unaccounted(stream.status())
-
-
-class Pauses(Backoff):
-    """Short pauses, and how often they were reset."""
-
-    resets = 0
-
-    def pause(self) -> float:
-        return 0.02
-
-    def reset(self) -> None:
-        self.resets += 1
-
-
-@pytest.mark.parametrize(("healthy_after", "resets"), [(2, 1), (10**6, 0)])
-def test_only_a_connection_that_held_makes_the_pauses_short_again(
-    healthy_after: int, resets: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("runtime.serving.streams.stream.HEALTHY_FRAMES", healthy_after)
-    pauses = Pauses()
-    with MjpegCamera() as camera:
-        settings = StreamSettings(id="cam0", uri=camera.uri)
-        with Stream(settings, lambda: None, Metrics(), pauses) as stream:
-            wait_until(lambda: stream.status().frames.captured >= 3)
-            camera.hang_up()
-            wait_until(lambda: stream.status().reconnects == 1)
-    assert pauses.resets == resets
-
-
-def test_one_line_is_logged_for_a_camera_that_stays_away(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    with stream_of("usb:/dev/video-unplugged") as stream:
-        wait_until(lambda: stream.status().reconnects >= 2)
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "cam0: the camera /dev/video-unplugged" in caplog.text
-
-
-def test_a_camera_that_falls_silent_is_stalled_until_it_speaks_again() -> None:
-    with MjpegCamera() as camera, running(camera.uri) as stream:
-        wait_until(lambda: stream.status().frames.processed >= 5)
-        camera.freeze()
-        wait_for_state(stream, "STALLED")
-        camera.thaw()
-        wait_for_state(stream, "RUNNING")
-    assert stream.status().reconnects == 0
+        taken(stream).run(drawing_segmenter(pipeline))
+        assert drawn_by_the_pipeline(newest(stream).overlays.jpeg(asked))
+        assert not drawn_by_the_pipeline(newest(stream).overlays.jpeg(0.9))
+    assert [wanted.overlay for wanted in pipeline.asked] == [None, pytest.approx(asked or 0.65)]
 
 
 # ---- what it is called --------------------------------------------------------------------------

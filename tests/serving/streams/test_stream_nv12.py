@@ -75,7 +75,7 @@ def test_masks_of_nv12_are_those_of_the_same_image_in_bgr(
     masks: List[List[np.ndarray]] = []
     for develop in (in_nv12, in_bgr_by_opencv):
         monkeypatch.setattr(
-            "runtime.serving.streams.stream.open_source",
+            "runtime.serving.streams.stream_reader.open_source",
             lambda *_, develop=develop: Camera(drive, develop),
         )
         stream = stream_of(drive, worker.wake)

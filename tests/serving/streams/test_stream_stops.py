@@ -115,8 +115,8 @@ def test_a_stream_that_finished_or_failed_says_so_for_ever(images: Path) -> None
 
 def test_work_in_hand_when_a_stream_stops_is_dropped() -> None:
     with stream_of("synthetic:64x32@500") as stream:
-        work = taken(stream)
-    work(segmenters()[0])
+        job = taken(stream)
+    job.run(segmenters()[0])
     assert stream.broadcast.newest() is None
     assert stream.status().dropped["shutdown"] >= 1
     assert nothing_unaccounted(stream.status())

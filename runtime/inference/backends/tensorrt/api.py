@@ -2,7 +2,7 @@
 
 The stub-less binding is `Any` to a type checker; through these protocols every name in use is
 written down once. Tests compare them with the API of each supported release, from 8.5 to 11.
-What a release may lack stands in `trt_capabilities.SWITCHES` and is used only behind it.
+What a release may lack stands in `capabilities.SWITCHES` and is used only behind it.
 """
 
 # ruff: noqa: D102 - TensorRT's own manual describes its methods.

@@ -25,35 +25,39 @@ class Interface:
     """A plan's only input and output.
 
     Attributes:
-        given: name of the input, (1, 3, height, width).
-        given_element: its type.
-        taken: name of the output, (1, classes, grid height, grid width).
-        taken_element: its type.
+        input_name: of the input, (1, 3, height, width).
+        input_element: its type.
+        output_name: of the output, (1, classes, grid height, grid width).
+        output_element: its type.
         padded_classes: 0 where the output lies plane by plane; else elements between its samples.
         open_batch: whether the input's shape has yet to be set.
     """
 
-    given: str
-    given_element: FloatElement
-    taken: str
-    taken_element: FloatElement
+    input_name: str
+    input_element: FloatElement
+    output_name: str
+    output_element: FloatElement
     padded_classes: int
     open_batch: bool
 
     def input_bytes(self, manifest: EngineManifest) -> int:
-        """Of the input's memory."""
+        """Size of the input's memory."""
         spec = manifest.input
-        return 3 * spec.height * spec.width * ELEMENT_BYTES[self.given_element]
+        return 3 * spec.height * spec.width * ELEMENT_BYTES[self.input_element]
 
     def logits_bytes(self, manifest: EngineManifest) -> int:
-        """Of the output's memory, padding included."""
+        """Size of the output's memory, padding included."""
         grid = manifest.output
         classes = self.padded_classes or len(manifest.classes.names)
-        return grid.height * grid.width * classes * ELEMENT_BYTES[self.taken_element]
+        return grid.height * grid.width * classes * ELEMENT_BYTES[self.output_element]
 
 
 def interface_of(engine: ICudaEngine, manifest: EngineManifest) -> Interface:
     """A plan's input and output, which are what the manifest says.
+
+    Args:
+        engine: the deserialised plan.
+        manifest: what it must take and give.
 
     Raises:
         EngineRefused: they are not; it names both sides.
@@ -66,24 +70,24 @@ def interface_of(engine: ICudaEngine, manifest: EngineManifest) -> Interface:
         raise EngineRefused(
             f"the plan takes {inputs} and gives {outputs}, not one of each", REBUILD
         )
-    (given,), (taken,) = inputs, outputs
+    (input_name,), (output_name,) = inputs, outputs
     spec, grid = manifest.input, manifest.output
     classes = len(manifest.classes.names)
-    batch = _required_shape(engine, given, [3, spec.height, spec.width])
-    _required_shape(engine, taken, [classes, grid.height, grid.width])
-    layout = engine.get_tensor_format(taken).name
-    if engine.get_tensor_format(given).name != _LINEAR or layout not in (_LINEAR, *_CLASSES_LAST):
-        told = engine.get_tensor_format(given).name
+    batch = _required_shape(engine, input_name, [3, spec.height, spec.width])
+    _required_shape(engine, output_name, [classes, grid.height, grid.width])
+    order = engine.get_tensor_format(input_name).name
+    layout = engine.get_tensor_format(output_name).name
+    if order != _LINEAR or layout not in (_LINEAR, *_CLASSES_LAST):
         raise EngineRefused(
-            f"the plan takes its input as {told} and gives {layout}, which no kernel here does",
+            f"the plan takes its input as {order} and gives {layout}, which no kernel here does",
             REBUILD,
         )
     step = _CLASSES_LAST.get(layout, 0)
     return Interface(
-        given=given,
-        given_element=_element(engine, given),
-        taken=taken,
-        taken_element=_element(engine, taken),
+        input_name=input_name,
+        input_element=_element(engine, input_name),
+        output_name=output_name,
+        output_element=_element(engine, output_name),
         padded_classes=-(-classes // step) * step if step else 0,
         open_batch=batch < 0,
     )
@@ -101,9 +105,9 @@ def _required_shape(engine: ICudaEngine, name: str, expected: List[int]) -> int:
 
 
 def _element(engine: ICudaEngine, name: str) -> FloatElement:
-    told = engine.get_tensor_dtype(name).name
-    if told not in _ELEMENTS:
+    dtype = engine.get_tensor_dtype(name).name
+    if dtype not in _ELEMENTS:
         raise EngineRefused(
-            f"the plan's {name} has the type {told}, the kernels here take FLOAT and HALF", REBUILD
+            f"the plan's {name} has the type {dtype}, the kernels here take FLOAT and HALF", REBUILD
         )
-    return _ELEMENTS[told]
+    return _ELEMENTS[dtype]

@@ -1,4 +1,4 @@
-"""What the lanes of one engine share, and the memory and marks that each has alone."""
+"""What the pipelines of one engine share, and the memory and events that each has alone."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ STAMP_BYTES: Final = 4
 
 
 @dataclass(frozen=True)
-class Way:
-    """What the lanes of one engine share: the frames of all lanes meet in three streams.
+class SharedDevice:
+    """What the pipelines of one engine share: a GPU, a plan, and one stream per stage.
+
+    The frames of all pipelines meet in the same three streams: each stage takes one at a time.
 
     Attributes:
         thread: owns the device.
         plan: loaded on it, with the stream of the engine's passes.
-        prepare: stream of what comes before the engine: uploads and preprocessing.
-        answer: stream of what comes after it: labels and copies back.
+        preprocess_stream: of what comes before the engine: uploads and preprocessing.
+        postprocess_stream: of what comes after it: labels and copies back.
         options: how the device is run.
     """
 
     thread: DeviceThread
     plan: LoadedPlan
-    prepare: Stream
-    answer: Stream
+    preprocess_stream: Stream
+    postprocess_stream: Stream
     options: DeviceOptions = AS_USUAL
 
     @property
@@ -40,25 +42,38 @@ class Way:
         return self.thread.device
 
     @property
+    def infer_stream(self) -> Stream:
+        """The stream of the engine's passes."""
+        return self.plan.stream
+
+    @property
     def manifest(self) -> EngineManifest:
-        """Of the engine."""
+        """The engine's manifest."""
         return self.plan.manifest
 
-    def settle(self) -> None:
-        """Waits until nothing is under way; on the device's thread."""
-        for stream in (self.prepare, self.plan.stream, self.answer):
-            stream.finish()
+    def synchronize(self) -> None:
+        """Waits until no stage of any frame is under way; call it on the device's thread."""
+        for stream in (self.preprocess_stream, self.infer_stream, self.postprocess_stream):
+            stream.synchronize()
 
 
-class Marks:
-    """The moments of a frame's way, on the device's own clock."""
+class StageEvents:
+    """CUDA events at the beginning and end of a frame's stages, timed by the device's own clock.
 
-    def __init__(self, way: Way) -> None:
+    Attributes:
+        started: before the upload.
+        preprocessed: the engine's input is complete.
+        infer_started: the engine's pass begins; another frame's may have kept it waiting.
+        inferred: the logits are complete.
+        done: everything is copied back.
+    """
+
+    def __init__(self, shared: SharedDevice) -> None:
         def event() -> Event:
-            return way.device.event(blocking=not way.options.busy_wait)
+            return shared.device.event(blocking=not shared.options.busy_wait)
 
-        self.offered, self.prepared, self.started = event(), event(), event()
-        self.inferred, self.done = event(), event()
+        self.started, self.preprocessed = event(), event()
+        self.infer_started, self.inferred, self.done = event(), event(), event()
 
     def timings(self) -> Dict[str, float]:
         """Seconds of each stage; between preprocessing and engine a frame may wait for another.
@@ -66,8 +81,8 @@ class Marks:
         The upload counts as preprocessing, the copies back as postprocessing.
         """
         return {
-            "preprocess": self.offered.seconds_till(self.prepared),
-            "infer": self.started.seconds_till(self.inferred),
+            "preprocess": self.started.seconds_till(self.preprocessed),
+            "infer": self.infer_started.seconds_till(self.inferred),
             "postprocess": self.inferred.seconds_till(self.done),
         }
 
@@ -76,28 +91,28 @@ class Buffers:
     """One frame's memory; made and grown on the device's thread, and never shrunk.
 
     Attributes:
-        execution: the frame's way through the engine, with input and logits of its own.
-        frame: takes the pixels as they came.
-        image: the frame as the model sees it.
+        execution: an execution of the plan, with input and logits of its own.
+        frame: the pixels as they came: BGR or NV12.
+        image: the frame as the model sees it, BGR without padding.
         overlay: the image under the classes' colours.
-        labels: as they are asked for.
-        at_model_size: labels that are still to be resized; the device's alone.
-        tally: pixels of each class, and the frame's number behind them.
-        marks: when it was where.
+        labels: uint8 class ids of the size that is asked for.
+        at_model_size: address of labels that are still to be resized; the device alone reaches it.
+        tally: pixels of each class, and the frame's number behind them, uint32.
+        events: where its stages begin and end.
     """
 
-    def __init__(self, way: Way) -> None:
-        spec = way.manifest.input
+    def __init__(self, shared: SharedDevice) -> None:
+        spec = shared.manifest.input
         pixels = spec.height * spec.width
-        self._device = way.device
-        self.execution: Execution = way.plan.execution()
+        self._device = shared.device
+        self.execution: Execution = shared.plan.execution()
         self.frame: Window = self._device.window(3 * pixels)
         self.labels: Window = self._device.window(pixels)
         self.image = self._device.window(3 * pixels)
         self.overlay = self._device.window(3 * pixels)
         self.at_model_size = self._device.memory(pixels)
         self.tally = self._device.window(TALLY_BYTES + STAMP_BYTES, staged=True)
-        self.marks = Marks(way)
+        self.events = StageEvents(shared)
 
     @staticmethod
     def size(manifest: EngineManifest) -> int:
@@ -106,11 +121,24 @@ class Buffers:
         return (3 + 1 + 3 + 3 + 1) * pixels + TALLY_BYTES + STAMP_BYTES
 
     def fits(self, frame: int, labels: int) -> bool:
-        """Whether a frame and a mask of so many bytes have room."""
+        """Whether a frame and a mask have room.
+
+        Args:
+            frame: its size, bytes.
+            labels: the mask's size, bytes.
+        """
         return self.frame.array.size >= frame and self.labels.array.size >= labels
 
     def grow(self, frame: int, labels: int) -> None:
-        """Makes room; the content is lost."""
+        """Makes room; the content is lost.
+
+        Args:
+            frame: size of the largest frame to come, bytes.
+            labels: size of the largest mask to come, bytes.
+
+        Raises:
+            DeviceMemoryFull: there is none; what was there stays as it is.
+        """
         self.frame = self._grown(self.frame, frame)
         self.labels = self._grown(self.labels, labels)
 

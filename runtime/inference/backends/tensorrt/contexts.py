@@ -54,7 +54,14 @@ def context_maker(
 def give_scratch(
     context: IExecutionContext, capabilities: Capabilities, address: int, size: int
 ) -> None:
-    """Lets a context compute in memory that others use too, never at the same time."""
+    """Lets a context compute in memory that others use too, never at the same time.
+
+    Args:
+        context: made without memory of its own.
+        capabilities: of the module.
+        address: of the scratch memory on the device.
+        size: its bytes.
+    """
     if capabilities.managed_memory:
         context.set_device_memory(address, size)
     else:
@@ -62,7 +69,12 @@ def give_scratch(
 
 
 def scratch_bytes(engine: ICudaEngine, capabilities: Capabilities) -> int:
-    """What a context of this plan needs."""
+    """Bytes of scratch memory that a context of this plan needs.
+
+    Args:
+        engine: the plan.
+        capabilities: of the module.
+    """
     if capabilities.memory_size_v2:
         return engine.device_memory_size_v2
     return engine.device_memory_size

@@ -1,7 +1,7 @@
-"""TensorRT and TensorRT-RTX: one device thread, one plan, lanes that take frames over the GPU.
+"""TensorRT and TensorRT-RTX: one device thread, one plan, pipelines that take frames over the GPU.
 
-The one slot keeps to the contract of all engines, with the resized image in and logits out. The
-lanes are the fast way: see `device_lane`.
+The one slot keeps to the contract of all engines, with the resized image in and logits out. What is
+served goes through the pipelines: see `pipeline`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from runtime.cuda import pycuda
 from runtime.cuda.device import CudaDevice
 from runtime.errors import BuildFailed, EngineRefused
 from runtime.inference.backends.tensorrt.api import TensorRT
-from runtime.inference.backends.tensorrt.buffers import Buffers, Way
+from runtime.inference.backends.tensorrt.buffers import Buffers, SharedDevice
 from runtime.inference.backends.tensorrt.execution import LoadedPlan, Use
 from runtime.inference.backends.tensorrt.gpu_thread import DeviceThread, closed
 from runtime.inference.backends.tensorrt.library import tensorrt_module
@@ -34,8 +34,8 @@ from runtime.inference.engine import (
 from runtime.inference.preprocess.cuda import DeviceFrame, preprocess_launch
 from runtime.repository.manifest import Build, EngineManifest
 
-LANES: Final = {"latency": 1, "throughput": 3}
-"""Frames under way at once: one is prepared, one computed, one labelled and encoded."""
+PIPELINES: Final = {"latency": 1, "throughput": 3}
+"""Frames under way at once: one is preprocessed, one inferred, one labelled and encoded."""
 
 
 class TensorRtEngine:
@@ -50,7 +50,7 @@ class TensorRtEngine:
 
     Attributes:
         slots: the engine alone, from image to logits.
-        lanes: the whole way on the device, from frame to labels.
+        pipelines: all stages on the device, from frame to labels.
     """
 
     def __init__(
@@ -64,18 +64,23 @@ class TensorRtEngine:
         self.input: TensorSpec = input_tensor(manifest)
         self.output: TensorSpec = output_tensor(manifest)
         self.slots: Sequence[TensorRtSlot] = ()
-        self.lanes: Sequence[TensorRtPipeline] = ()
+        self.pipelines: Sequence[TensorRtPipeline] = ()
         self._manifest = manifest
         self._build = build
         self._artefact = artefact
         self._mode: Mode = mode
         self._options = options
-        self._things = ExitStack()
+        self._resources = ExitStack()
         self._trt: Optional[TensorRT] = None
         self._driver: Optional[pycuda.Driver] = None
 
     def on(self, trt: TensorRT, driver: pycuda.Driver) -> TensorRtEngine:
-        """Lets it use these modules rather than import them."""
+        """Lets it use these modules rather than import them; returns the engine itself.
+
+        Args:
+            trt: in place of `tensorrt` or `tensorrt_rtx`.
+            driver: in place of `pycuda.driver`.
+        """
         self._trt, self._driver = trt, driver
         return self
 
@@ -88,24 +93,24 @@ class TensorRtEngine:
         """
         trt = self._module()
         self._require_version(trt)
-        with ExitStack() as things:
-            thread = things.enter_context(DeviceThread(CudaDevice(self._driver)))
+        with ExitStack() as resources:
+            thread = resources.enter_context(DeviceThread(CudaDevice(self._driver)))
             self._require_device(thread.device)
             plan = LoadedPlan(
                 trt, thread.device, self._artefact.read_bytes(), self._manifest, self._use
             )
             thread.call(plan.__enter__)
-            things.callback(thread.end, lambda: plan.__exit__(None, None, None))
-            prepare, answer = (thread.call(thread.device.stream) for _ in range(2))
-            way = Way(thread, plan, prepare, answer, self._options)
+            resources.callback(thread.end, lambda: plan.__exit__(None, None, None))
+            preprocess, postprocess = (thread.call(thread.device.stream) for _ in range(2))
+            shared = SharedDevice(thread, plan, preprocess, postprocess, self._options)
             # A frame that nobody waits for any more may still be under way.
-            things.callback(thread.end, lambda: _settle(way))
-            slot = TensorRtSlot(way)
-            self.lanes = tuple(TensorRtPipeline(way) for _ in range(LANES[self._mode]))
-            for lane in self.lanes:
-                things.callback(lane.close)
+            resources.callback(thread.end, lambda: _drain(shared))
+            slot = TensorRtSlot(shared)
+            self.pipelines = tuple(TensorRtPipeline(shared) for _ in range(PIPELINES[self._mode]))
+            for pipeline in self.pipelines:
+                resources.callback(pipeline.close)
             self.slots = (slot,)
-            self._things = things.pop_all()
+            self._resources = resources.pop_all()
         return self
 
     def __exit__(
@@ -114,11 +119,14 @@ class TensorRtEngine:
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:
-        self.slots, self.lanes = (), ()
-        self._things.__exit__(kind, error, trace)
+        self.slots, self.pipelines = (), ()
+        self._resources.__exit__(kind, error, trace)
 
     def layer_times(self, passes: int = 100) -> str:
         """Runs the engine alone and returns the JSON that `trtexec --exportProfile` writes.
+
+        Args:
+            passes: how many are timed, after one that is not.
 
         Raises:
             EngineFailed: the engine is closed, or stopped computing.
@@ -135,12 +143,12 @@ class TensorRtEngine:
 
     @property
     def _use(self) -> Use:
-        """What the plan is loaded for; each lane and the slot take an execution of it."""
-        lanes = LANES[self._mode]
+        """What the plan is loaded for; each pipeline and the slot take an execution of it."""
+        pipelines = PIPELINES[self._mode]
         image, logits = int(np.prod(self.input.shape)), 4 * int(np.prod(self.output.shape))
         return Use(
-            executions=lanes + 1,
-            reserve=lanes * Buffers.size(self._manifest) + image + logits,
+            executions=pipelines + 1,
+            reserve=pipelines * Buffers.size(self._manifest) + image + logits,
             dla_core=self._build.settings.get("dla_core"),
             cuda_graphs=self._options.cuda_graphs,
         )
@@ -175,50 +183,50 @@ class TensorRtEngine:
             )
 
 
-def _settle(way: Way) -> None:
-    if way.device.lost is None:
-        way.settle()
+def _drain(shared: SharedDevice) -> None:
+    if shared.device.lost is None:
+        shared.synchronize()
 
 
 class TensorRtSlot:
-    """The engine alone, from image to logits, each run waited for; see `backends.Slot`."""
+    """The engine alone, from image to logits, each run waited for; see `engine.Slot`."""
 
-    def __init__(self, way: Way) -> None:
-        spec, grid = way.manifest.input, way.manifest.output
-        classes = len(way.manifest.classes.names)
+    def __init__(self, shared: SharedDevice) -> None:
+        spec, grid = shared.manifest.input, shared.manifest.output
+        classes = len(shared.manifest.classes.names)
         self.input: np.ndarray = np.zeros((spec.height, spec.width, 3), np.uint8)
         self.output: np.ndarray = np.zeros((grid.height, grid.width, classes), np.float32)
-        self._way = way
-        device, call = way.device, way.thread.call
-        self._execution = call(way.plan.execution)
-        self._given = call(lambda: device.window(self.input.size))
+        self._shared = shared
+        device, call = shared.device, shared.thread.call
+        self._execution = call(shared.plan.execution)
+        self._image = call(lambda: device.window(self.input.size))
         address, size = self._execution.logits.address, self._execution.logits_bytes
-        self._taken = call(lambda: device.mirror(address, size))
+        self._logits = call(lambda: device.mirror(address, size))
 
     def run(self) -> None:
         """Computes on the device's thread, from the input to the logits."""
-        self._way.thread.call(self._run)
+        self._shared.thread.call(self._run)
         self.output[...] = self._read()
 
     def report_to(self, profiler: Optional[object]) -> None:
         """Lets TensorRT report layers' times to a profiler, or to none."""
-        self._way.thread.call(lambda: self._execution.use_profiler(profiler))
+        self._shared.thread.call(lambda: self._execution.use_profiler(profiler))
 
     def _run(self) -> None:
-        way, execution, height, width = self._way, self._execution, *self.input.shape[:2]
-        stream = way.plan.stream
-        source = DeviceFrame("bgr", height, width, self._given.address, 3 * width)
-        self._given.array[:] = self.input.reshape(-1)
-        self._given.to_device(self._given.array.size, stream)
-        way.device.launch(preprocess_launch(source, execution.input, way.manifest.input), stream)
+        shared, execution, (height, width) = self._shared, self._execution, self.input.shape[:2]
+        stream, spec = shared.infer_stream, shared.manifest.input
+        source = DeviceFrame("bgr", height, width, self._image.address, 3 * width)
+        self._image.array[:] = self.input.reshape(-1)
+        self._image.to_device(self._image.array.size, stream)
+        shared.device.launch(preprocess_launch(source, execution.input, spec), stream)
         execution.enqueue()
-        self._taken.to_host(self._taken.array.size, stream)
-        stream.finish()
+        self._logits.to_host(self._logits.array.size, stream)
+        stream.synchronize()
 
     def _read(self) -> np.ndarray:
         """(grid height, grid width, classes), however the plan laid them out."""
         logits = self._execution.logits
-        values = self._taken.array.view(logits.element)
+        values = self._logits.array.view(logits.element)
         if logits.layout == "HWC":
             shape = (logits.height, logits.width, -1)
             return np.asarray(values.reshape(shape)[..., : logits.classes])

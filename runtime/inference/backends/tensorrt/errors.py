@@ -29,7 +29,7 @@ def notices_in(lines: Sequence[str]) -> List[Explanation]:
 
 
 def _explained(rows: Sequence[Symptom], lines: Sequence[str]) -> List[Explanation]:
-    found = (next(filter(None, map(row.told_by, lines)), None) for row in rows)
+    found = (next(filter(None, map(row.explain, lines)), None) for row in rows)
     return [explanation for explanation in found if explanation is not None]
 
 
@@ -41,30 +41,39 @@ def build_failed(problem: str, lines: Sequence[str], cure: str) -> BuildFailed:
         lines: warnings and errors of the log's tail, the latest last.
         cure: for messages that no row of the table explains.
     """
-    told, cures = _told(problem, lines, cure, aside=True)
-    return BuildFailed(told, cures)
+    return BuildFailed(*_explain(problem, lines, cure, notices=True))
 
 
 def engine_refused(problem: str, lines: Sequence[str], cure: str) -> EngineRefused:
     """The fault of a plan that cannot be made to run; arguments as `build_failed`."""
-    return EngineRefused(*_told(problem, lines, cure))
+    return EngineRefused(*_explain(problem, lines, cure))
 
 
 def engine_failed(problem: str, lines: Sequence[str]) -> EngineFailed:
     """The fault of a plan that ran and stopped; arguments as `build_failed`."""
-    return EngineFailed(*_told(problem, lines, "Restart the daemon; if it stays, rebuild the plan"))
+    cure = "Restart the daemon; if it stays, rebuild the plan"
+    return EngineFailed(*_explain(problem, lines, cure))
 
 
-def _told(problem: str, lines: Sequence[str], cure: str, aside: bool = False) -> Tuple[str, str]:
-    """Problem and cure, explained by the table where it knows the log's lines."""
+def _explain(
+    problem: str, lines: Sequence[str], cure: str, notices: bool = False
+) -> Tuple[str, str]:
+    """Problem and cure, explained by the table where it knows the log's lines.
+
+    Args:
+        problem: what could not be done.
+        lines: warnings and errors of the log's tail, the latest last.
+        cure: for messages that no row of the table explains.
+        notices: whether rows that explain no failure are told too.
+    """
     explanation = explanation_of(lines)
-    notices = notices_in(lines) if aside else []
+    besides = notices_in(lines) if notices else []
     meaning = "" if explanation is None else f": {explanation.meaning}"
-    besides = "".join(f"; {notice.meaning}" for notice in notices)
-    cures = [explanation.cure if explanation else cure, *(notice.cure for notice in notices)]
+    asides = "".join(f"; {notice.meaning}" for notice in besides)
+    cures = [explanation.cure if explanation else cure, *(notice.cure for notice in besides)]
     quoted = " / ".join(_quotable(lines))
     said = f" (TensorRT said: {quoted})" if quoted else " (TensorRT gave no reason)"
-    return problem + meaning + besides + said, ". ".join(dict.fromkeys(cures))
+    return problem + meaning + asides + said, ". ".join(dict.fromkeys(cures))
 
 
 def _quotable(lines: Sequence[str]) -> List[str]:

@@ -76,7 +76,7 @@ class LoadedPlan:
         self._trt = trt
         self._content = content
         self._use = use
-        self._things = ExitStack()
+        self._resources = ExitStack()
         self._only_context: Optional[IExecutionContext] = None
 
     def __enter__(self) -> LoadedPlan:
@@ -86,12 +86,12 @@ class LoadedPlan:
             EngineRefused: TensorRT cannot load it, it is not what the manifest says, or the memory
                 does not suffice.
         """
-        with ExitStack() as things:
-            logger, self._tail = things.enter_context(listening(self._trt))
+        with ExitStack() as resources:
+            logger, self._tail = resources.enter_context(listening(self._trt))
             self._capabilities = capabilities_of(self._trt)
             self._engine = self._deserialised(logger)
             # Last out, after all contexts, as TensorRT wants it.
-            things.callback(delattr, self, "_engine")
+            resources.callback(delattr, self, "_engine")
             self.interface = interface_of(self._engine, self.manifest)
             self._scratch_bytes = max(
                 scratch_bytes(self._engine, self._capabilities), _LEAST_SCRATCH
@@ -101,9 +101,9 @@ class LoadedPlan:
             self._make_context = context_maker(
                 self._trt, self._capabilities, self._engine, self._use.cuda_graphs
             )
-            things.callback(delattr, self, "_make_context")
+            resources.callback(delattr, self, "_make_context")
             self.stream: Stream = self.device.stream()
-            self._things = things.pop_all()
+            self._resources = resources.pop_all()
         return self
 
     def __exit__(
@@ -112,16 +112,16 @@ class LoadedPlan:
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:
-        self._things.close()
+        self._resources.close()
 
     def execution(self) -> Execution:
-        """A new way through the plan; it ends with the plan.
+        """A new execution of the plan, with buffers of its own; it ends with the plan.
 
         Raises:
             EngineRefused: TensorRT cannot make it, or does not take its buffers.
         """
         execution = Execution(self, self._only_context or self._new_context())
-        self._things.callback(execution.let_go)
+        self._resources.callback(execution.release)
         return execution
 
     @property
@@ -154,7 +154,7 @@ class LoadedPlan:
         self.device.require_answer("make the engine ready to run")
         if self.one_context:
             self._only_context = context
-            self._things.callback(setattr, self, "_only_context", None)
+            self._resources.callback(setattr, self, "_only_context", None)
         return context
 
     def _deserialised(self, logger: object) -> ICudaEngine:
@@ -178,14 +178,14 @@ class LoadedPlan:
         return engine
 
     def _require_memory(self) -> None:
-        face, manifest = self.interface, self.manifest
-        of_an_execution = face.input_bytes(manifest) + face.logits_bytes(manifest)
+        interface, manifest = self.interface, self.manifest
+        of_an_execution = interface.input_bytes(manifest) + interface.logits_bytes(manifest)
         needed = self._scratch_bytes + self._use.executions * of_an_execution + self._use.reserve
         require_room(needed, self.device.free_memory, self.device.integrated)
 
 
 class Execution:
-    """One frame's way through a plan: input and logits of its own, whose addresses never change.
+    """Takes one frame at a time through a plan: input and logits whose addresses never change.
 
     Attributes:
         input: where the plan reads.
@@ -196,20 +196,22 @@ class Execution:
     def __init__(self, plan: LoadedPlan, context: IExecutionContext) -> None:
         self._plan = plan
         self._context = context
-        face, device, manifest = plan.interface, plan.device, plan.manifest
-        self.logits_bytes = face.logits_bytes(manifest)
-        self.input = DeviceInput(device.memory(face.input_bytes(manifest)), face.given_element)
+        interface, device, manifest = plan.interface, plan.device, plan.manifest
+        self.logits_bytes = interface.logits_bytes(manifest)
+        self.input = DeviceInput(
+            device.memory(interface.input_bytes(manifest)), interface.input_element
+        )
         self.logits = DeviceLogits(
             address=device.memory(self.logits_bytes),
-            element=face.taken_element,
-            layout="HWC" if face.padded_classes else "CHW",
+            element=interface.output_element,
+            layout="HWC" if interface.padded_classes else "CHW",
             classes=len(manifest.classes.names),
             height=manifest.output.height,
             width=manifest.output.width,
-            padded_classes=face.padded_classes,
+            padded_classes=interface.padded_classes,
         )
         shape = (1, 3, manifest.input.height, manifest.input.width)
-        if face.open_batch and not context.set_input_shape(face.given, shape):
+        if interface.open_batch and not context.set_input_shape(interface.input_name, shape):
             raise self._not_bound()
         self._bind()
 
@@ -230,15 +232,15 @@ class Execution:
         """Lets TensorRT report every layer's time from now on; enqueueing then waits."""
         self._context.profiler = profiler
 
-    def let_go(self) -> None:
-        """Ends it; it cannot be used any more."""
+    def release(self) -> None:
+        """Gives its context back; it cannot be used any more."""
         del self._context
 
     def _bind(self) -> None:
-        face, context = self._plan.interface, self._context
+        interface, context = self._plan.interface, self._context
         if not (
-            context.set_tensor_address(face.given, self.input.address)
-            and context.set_tensor_address(face.taken, self.logits.address)
+            context.set_tensor_address(interface.input_name, self.input.address)
+            and context.set_tensor_address(interface.output_name, self.logits.address)
         ):
             raise self._not_bound()
 

@@ -1,8 +1,8 @@
-"""The two threads of a GPU: one queues work on it, one waits for what was queued.
+"""The two threads of a GPU: one queues work on its streams, one waits for what was queued.
 
-Others hand in jobs. While the device computes one job the next is queued behind it, also when it
-comes in the middle of the first, so the device never waits for the processor. Answers come in the
-order in which the jobs were handed in.
+Others submit jobs. While the device computes one job the next is queued behind it, also when it
+comes in the middle of the first, so the device never waits for the processor. Results come in the
+order in which the jobs were submitted.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ DEPTH: Final = 2
 CLOSING_SECONDS: Final = 2.0
 
 
-class Job(Protocol):
+class DeviceJob(Protocol):
     """Work on the device in two halves, each run by one of the device's threads."""
 
     def begin(self) -> None:
         """Queues everything; waits for nothing."""
 
     def finish(self) -> Any:
-        """Waits for what was queued and returns the answer."""
+        """Waits for what was queued and returns the result."""
 
 
-_Begun = Optional[Tuple[Job, "Future[Any]"]]
-_Order = Optional[Callable[[], None]]
+_Begun = Optional[Tuple[DeviceJob, "Future[Any]"]]
+_Call = Optional[Callable[[], None]]
 
 
 class DeviceThread:
-    """A GPU and its threads, for as long as the `with` block lasts.
+    """A GPU and its two threads, for as long as the `with` block lasts.
 
     Args:
         device: not yet entered; the queueing thread enters and leaves it.
@@ -49,11 +49,11 @@ class DeviceThread:
 
     def __init__(self, device: CudaDevice) -> None:
         self.device = device
-        self._orders: SimpleQueue[_Order] = SimpleQueue()
+        self._calls: SimpleQueue[_Call] = SimpleQueue()
         self._begun: SimpleQueue[_Begun] = SimpleQueue()
-        self._room = threading.Semaphore(DEPTH)
+        self._places = threading.Semaphore(DEPTH)
         self._opened: Future[None] = Future()
-        self._handing = threading.Lock()
+        self._submitting = threading.Lock()
         self._closed = True
         # Daemon threads: one stuck inside a driver must not keep a failed process alive.
         self._queueing = threading.Thread(target=self._queue, name="device", daemon=True)
@@ -80,9 +80,9 @@ class DeviceThread:
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:
-        with self._handing:
+        with self._submitting:
             self._closed = True
-            self._orders.put(None)
+            self._calls.put(None)
         self._queueing.join(CLOSING_SECONDS)
         if self._queueing.is_alive() and error is None:
             raise _endless()
@@ -94,7 +94,7 @@ class DeviceThread:
             EngineFailed: the device is closed.
         """
         answer: Future[T] = Future()
-        self._hand_in(lambda: _settle(answer, work))
+        self._submit(lambda: _resolve(answer, work))
         return answer.result()
 
     def end(self, work: Callable[[], object]) -> None:
@@ -104,26 +104,26 @@ class DeviceThread:
             EngineFailed: the device is closed, or does not come to an end.
         """
         answer: Future[object] = Future()
-        self._hand_in(lambda: _settle(answer, work))
+        self._submit(lambda: _resolve(answer, work))
         if wait([answer], CLOSING_SECONDS).not_done:
             raise _endless()
         answer.result()
 
-    def run(self, job: Job) -> Any:
-        """Hands in a job and waits for its answer.
+    def run(self, job: DeviceJob) -> Any:
+        """Submits a job and waits for its result.
 
         Raises:
             EngineFailed: the device is closed or lost.
         """
         answer: Future[Any] = Future()
-        self._hand_in(lambda: self._begin(job, answer))
+        self._submit(lambda: self._begin(job, answer))
         return answer.result()
 
-    def _hand_in(self, order: Callable[[], None]) -> None:
-        with self._handing:
+    def _submit(self, call: Callable[[], None]) -> None:
+        with self._submitting:
             if self._closed:
                 raise closed()
-            self._orders.put(order)
+            self._calls.put(call)
 
     def _queue(self) -> None:
         try:
@@ -134,19 +134,19 @@ class DeviceThread:
         self._waiting.start()
         try:
             if self._opened.exception() is None:
-                for order in iter(self._orders.get, None):
-                    order()
+                for call in iter(self._calls.get, None):
+                    call()
         finally:
             self._begun.put(None)
             self._waiting.join()
             self.device.__exit__(None, None, None)
 
-    def _begin(self, job: Job, answer: Future[Any]) -> None:
-        self._room.acquire()
+    def _begin(self, job: DeviceJob, answer: Future[Any]) -> None:
+        self._places.acquire()
         try:
             job.begin()
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the answer
-            self._room.release()
+            self._places.release()
             answer.set_exception(error)
         else:
             self._begun.put((job, answer))
@@ -160,8 +160,8 @@ class DeviceThread:
                 return
             self._opened.set_result(None)
             for job, answer in iter(self._begun.get, None):
-                # Room first: whoever gets the answer may hand in the next job at once.
-                _settle(answer, job.finish, self._room.release)
+                # Its place first: whoever gets the result may submit the next job at once.
+                _resolve(answer, job.finish, self._places.release)
 
 
 def closed() -> EngineFailed:
@@ -176,10 +176,16 @@ def _endless() -> EngineFailed:
     )
 
 
-def _settle(
+def _resolve(
     answer: Future[T], work: Callable[[], T], before: Callable[[], object] = lambda: None
 ) -> None:
-    """Does the work and gives its outcome to whoever waits, `before` having been called."""
+    """Does the work and gives its outcome to whoever waits.
+
+    Args:
+        answer: takes the value or the error.
+        work: what is done.
+        before: called when the work is done and the answer is not given yet.
+    """
     try:
         value = work()
     except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the answer

@@ -37,8 +37,8 @@ class Symptom:
     meaning: str
     cure: str
 
-    def told_by(self, line: str) -> Optional[Explanation]:
-        """What a line means by this row; None where it does not match."""
+    def explain(self, line: str) -> Optional[Explanation]:
+        """What a line of the log means by this row; None where it does not match."""
         match = re.search(self.pattern, line, re.IGNORECASE)
         if match is None:
             return None

@@ -1,8 +1,9 @@
-"""A frame's way over the device: kernel into the engine's input, engine, kernel to labels.
+"""A frame's three stages on the device: kernel into the engine's input, engine, kernel to labels.
 
-The processor only copies the frame in and the labels out. A lane is one set of buffers with one
+The processor only copies the frame in and the labels out. A pipeline is one set of buffers with one
 owner, an input and logits of the engine among them, so three frames can be under way at once: one
-is uploaded and prepared, one computed, one labelled and copied back, each on a stream of its own.
+is uploaded and preprocessed, one inferred, one labelled and copied back, each stage on a stream of
+its own.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from runtime.cuda.streams import Window
 from runtime.errors import EngineFailed
 from runtime.image.frame import Frame
 from runtime.image.label_map import Classes
-from runtime.inference.backends.tensorrt.buffers import STAMP_BYTES, Buffers, Way
+from runtime.inference.backends.tensorrt.buffers import STAMP_BYTES, Buffers, SharedDevice
 from runtime.inference.backends.tensorrt.gpu_thread import CLOSING_SECONDS, closed
 from runtime.inference.engine import Labelled, SegmentOptions
 from runtime.inference.letterbox import Placement, place
@@ -36,22 +37,29 @@ _POISON: Final = 0xFF
 
 
 class TensorRtPipeline:
-    """Takes one frame at a time over the device; see `backends.DevicePipeline`.
+    """Takes one frame at a time through the device's stages; see `engine.DevicePipeline`.
 
     Args:
-        way: what all lanes share.
+        shared: what all pipelines of the engine share.
     """
 
-    def __init__(self, way: Way) -> None:
-        self._way = way
-        self._classes = way.manifest.classes.to_classes()
-        self._buffers: Buffers = way.thread.call(lambda: Buffers(way))
+    def __init__(self, shared: SharedDevice) -> None:
+        self._shared = shared
+        self._classes = shared.manifest.classes.to_classes()
+        self._buffers: Buffers = shared.thread.call(lambda: Buffers(shared))
         self._owned = threading.Lock()
         self._closed = False
         self._generation = 0
 
     def label(self, frame: Frame, wanted: SegmentOptions) -> Labelled:
         """Copies the frame in, has it computed and copies out what is wanted of it.
+
+        Args:
+            frame: BGR or NV12, of any size.
+            wanted: what will be looked at; the rest stays on the device.
+
+        Returns:
+            The labels are a copy; image and overlay are views of the pipeline's buffers.
 
         Raises:
             EngineFailed: the engine or the device stopped.
@@ -61,7 +69,8 @@ class TensorRtPipeline:
             if self._closed:
                 raise closed()
             raise WrongThread(
-                "a second thread uses a lane whose frame is not finished", "Give each its own lane"
+                "a second thread uses a pipeline whose frame is not finished",
+                "Give each its own pipeline",
             )
         try:
             return self._label(frame, wanted)
@@ -77,20 +86,20 @@ class TensorRtPipeline:
     def _label(self, frame: Frame, wanted: SegmentOptions) -> Labelled:
         buffers = self._buffers
         self._generation = self._generation % 0x7FFF_FFFF + 1
-        placement = place(frame.height, frame.width, self._way.manifest.input)
-        order = Order(frame, placement, wanted, self._classes, self._generation)
-        height, width = order.size
+        placement = place(frame.height, frame.width, self._shared.manifest.input)
+        task = FrameTask(frame, placement, wanted, self._classes, self._generation)
+        height, width = task.size
         if not buffers.fits(frame.pixels.size, height * width):
-            self._way.thread.call(lambda: buffers.grow(frame.pixels.size, height * width))
-        held = buffers.frame.array[: frame.pixels.size].reshape(frame.pixels.shape)
-        np.copyto(held, frame.pixels)
+            self._shared.thread.call(lambda: buffers.grow(frame.pixels.size, height * width))
+        uploaded = buffers.frame.array[: frame.pixels.size].reshape(frame.pixels.shape)
+        np.copyto(uploaded, frame.pixels)
         # What is not overwritten by this frame's own results cannot pass for them.
         buffers.tally.array[:] = _POISON
-        timings = self._way.thread.run(FrameJob(self._way, buffers, order))
+        timings = self._shared.thread.run(FrameJob(self._shared, buffers, task))
         return Labelled(
             labels=buffers.labels.array[: height * width].reshape(height, width).copy(),
-            image=_bgr(buffers.image, order.shown) if wanted.image else None,
-            overlay=_bgr(buffers.overlay, order.shown) if wanted.overlay is not None else None,
+            image=_bgr(buffers.image, task.shown) if wanted.image else None,
+            overlay=_bgr(buffers.overlay, task.shown) if wanted.overlay is not None else None,
             timings=timings,
         )
 
@@ -101,15 +110,15 @@ def _bgr(window: Window, size: Tuple[int, int]) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Order:
-    """What is to be done for one frame.
+class FrameTask:
+    """What is to be done with one frame.
 
     Attributes:
-        frame: it lies in the lane's buffer already.
-        placement: where the model sees it.
+        frame: it lies in the pipeline's buffer already.
+        placement: its rectangle in the model's input.
         wanted: what will be looked at.
         classes: whose colours an overlay has.
-        generation: number of the lane's frame, above 0.
+        generation: number of the pipeline's frame, from 1 on; the device writes it behind all else.
     """
 
     frame: Frame
@@ -130,103 +139,117 @@ class Order:
 
 
 class FrameJob:
-    """One frame on the device: `device_thread.Job`."""
+    """One frame's work on the device; see `gpu_thread.DeviceJob`.
 
-    def __init__(self, way: Way, buffers: Buffers, order: Order) -> None:
-        self._way = way
+    Args:
+        shared: the device, its plan and its streams.
+        buffers: the pipeline's; no other frame has them meanwhile.
+        task: what is to be done.
+    """
+
+    def __init__(self, shared: SharedDevice, buffers: Buffers, task: FrameTask) -> None:
+        self._shared = shared
         self._buffers = buffers
-        self._order = order
+        self._task = task
 
     def begin(self) -> None:
-        """Queues the frame's whole way; if part of it is refused, waits until the rest is over."""
+        """Queues all stages of the frame; where one is refused, waits until the rest is over."""
         try:
-            self._prepare()
+            self._preprocess()
             self._infer()
-            self._label()
-            self._answer()
+            self._postprocess()
+            self._copy_back()
         except Exception:
-            if self._way.device.lost is None:
-                self._way.settle()
+            if self._shared.device.lost is None:
+                self._shared.synchronize()
             raise
 
     def finish(self) -> Dict[str, float]:
         """Waits for the frame and makes sure that what lies in the buffers is its own.
 
+        Returns:
+            Seconds of each stage.
+
         Raises:
             EngineFailed: it is not, or the device stopped.
         """
-        marks = self._buffers.marks
-        marks.done.wait()
+        events = self._buffers.events
+        events.done.wait()
         words = self._buffers.tally.array.view(np.uint32)
-        if words[-1] != self._order.generation:
-            raise _stale(f"the results bear the number {words[-1]}, not {self._order.generation}")
-        counted = int(counts_of(words[:-1], len(self._order.classes.names)).sum())
-        expected = self._order.shown[0] * self._order.shown[1]
+        if words[-1] != self._task.generation:
+            raise _stale(f"the results bear the number {words[-1]}, not {self._task.generation}")
+        counted = int(counts_of(words[:-1], len(self._task.classes.names)).sum())
+        expected = self._task.shown[0] * self._task.shown[1]
         if counted != expected:
             raise _stale(f"{counted} pixels were labelled, not {expected}")
-        return marks.timings()
+        return events.timings()
 
-    def _prepare(self) -> None:
-        way, buffers, order = self._way, self._buffers, self._order
-        stream, spec = way.prepare, way.manifest.input
-        buffers.marks.offered.record(stream)
-        buffers.frame.to_device(order.frame.pixels.size, stream)
-        source = device_frame(order.frame, buffers.frame.address)
+    def _preprocess(self) -> None:
+        """Queues the upload, and the kernel that fills the engine's input."""
+        shared, buffers, task = self._shared, self._buffers, self._task
+        stream, spec = shared.preprocess_stream, shared.manifest.input
+        buffers.events.started.record(stream)
+        buffers.frame.to_device(task.frame.pixels.size, stream)
+        source = device_frame(task.frame, buffers.frame.address)
         image: Optional[DeviceImage] = None
-        if order.wanted.image or order.wanted.overlay is not None:
-            image = DeviceImage(buffers.image.address, 3 * order.shown[1])
+        if task.wanted.image or task.wanted.overlay is not None:
+            image = DeviceImage(buffers.image.address, 3 * task.shown[1])
         launch = preprocess_launch(source, buffers.execution.input, spec, image)
-        way.device.launch(launch, stream)
-        buffers.marks.prepared.record(stream)
+        shared.device.launch(launch, stream)
+        buffers.events.preprocessed.record(stream)
 
     def _infer(self) -> None:
-        marks, stream = self._buffers.marks, self._way.plan.stream
-        stream.wait_for(marks.prepared)
-        marks.started.record(stream)
+        """Queues one pass of the engine."""
+        events, stream = self._buffers.events, self._shared.infer_stream
+        stream.wait_for(events.preprocessed)
+        events.infer_started.record(stream)
         self._buffers.execution.enqueue()
-        marks.inferred.record(stream)
+        events.inferred.record(stream)
 
-    def _label(self) -> None:
-        way, buffers, order, spec = self._way, self._buffers, self._order, self._way.manifest.input
-        stream, resized = way.answer, order.size != order.shown
+    def _postprocess(self) -> None:
+        """Queues the kernels that take the logits to labels, and to an overlay if it is wanted."""
+        shared, buffers, task = self._shared, self._buffers, self._task
+        stream, spec = shared.postprocess_stream, shared.manifest.input
+        resized = task.size != task.shown
         first = buffers.at_model_size if resized else buffers.labels.address
-        at_model_size, tally = DeviceLabels(first, order.shown[1]), buffers.tally.address
-        stream.wait_for(buffers.marks.inferred)
-        way.device.fill(tally, 0, TALLY_BYTES // 4, stream)
+        at_model_size, tally = DeviceLabels(first, task.shown[1]), buffers.tally.address
+        stream.wait_for(buffers.events.inferred)
+        shared.device.fill(tally, 0, TALLY_BYTES // 4, stream)
         logits, size = buffers.execution.logits, (spec.height, spec.width)
-        launch = labels_launch(logits, size, order.placement, at_model_size, tally, self._overlay())
-        way.device.launch(launch, stream)
+        launch = labels_launch(logits, size, task.placement, at_model_size, tally, self._overlay())
+        shared.device.launch(launch, stream)
         if resized:
-            final = DeviceLabels(buffers.labels.address, order.size[1])
-            resize = resize_labels_launch(at_model_size, order.shown, final, order.size)
-            way.device.launch(resize, stream)
+            final = DeviceLabels(buffers.labels.address, task.size[1])
+            resize = resize_labels_launch(at_model_size, task.shown, final, task.size)
+            shared.device.launch(resize, stream)
 
     def _overlay(self) -> Optional[DeviceOverlay]:
-        if self._order.wanted.overlay is None:
+        if self._task.wanted.overlay is None:
             return None
-        pitch = 3 * self._order.shown[1]
+        pitch = 3 * self._task.shown[1]
         return DeviceOverlay(
             image=self._buffers.image.address,
             image_pitch=pitch,
             overlay=self._buffers.overlay.address,
             overlay_pitch=pitch,
-            classes=self._order.classes,
-            opacity=self._order.wanted.overlay,
+            classes=self._task.classes,
+            opacity=self._task.wanted.overlay,
         )
 
-    def _answer(self) -> None:
-        buffers, order, stream = self._buffers, self._order, self._way.answer
+    def _copy_back(self) -> None:
+        """Queues the copies of what is wanted, and the frame's number behind them."""
+        buffers, task, stream = self._buffers, self._task, self._shared.postprocess_stream
         # Behind everything else on the stream: it arrives only if all before it was done.
         stamp = buffers.tally.address + TALLY_BYTES
-        self._way.device.fill(stamp, order.generation, 1, stream)
-        shown = 3 * order.shown[0] * order.shown[1]
-        buffers.labels.to_host(order.size[0] * order.size[1], stream)
-        if order.wanted.image:
+        self._shared.device.fill(stamp, task.generation, 1, stream)
+        shown = 3 * task.shown[0] * task.shown[1]
+        buffers.labels.to_host(task.size[0] * task.size[1], stream)
+        if task.wanted.image:
             buffers.image.to_host(shown, stream)
-        if order.wanted.overlay is not None:
+        if task.wanted.overlay is not None:
             buffers.overlay.to_host(shown, stream)
         buffers.tally.to_host(TALLY_BYTES + STAMP_BYTES, stream)
-        buffers.marks.done.record(stream)
+        buffers.events.done.record(stream)
 
 
 def _stale(problem: str) -> EngineFailed:

@@ -38,7 +38,7 @@ class LayerTimes:
 
 
 def profiler_for(trt: TensorRT, times: LayerTimes) -> object:
-    """A profiler for `LoadedPlan.use_profiler`; the caller keeps it, TensorRT does not own it."""
+    """A profiler for `Execution.use_profiler`; the caller keeps it, TensorRT does not own it."""
     base = trt.IProfiler
 
     def begin(self: object) -> None:

@@ -40,7 +40,7 @@ def test_memory_stays_until_a_late_frame_is_copied_out(
     monkeypatch.setattr(CudaDevice, "__exit__", left)
     with ThreadPoolExecutor(1) as slot:
         with TensorRtEngine(MANIFEST, plan_build(), plan).on(trt, gpu) as engine:
-            lane, thread = engine.lanes[0], engine.lanes[0]._way.thread
+            pipeline, thread = engine.pipelines[0], engine.pipelines[0]._shared.thread
             run = thread.run
 
             def slowly(job: Any) -> Any:
@@ -51,12 +51,12 @@ def test_memory_stays_until_a_late_frame_is_copied_out(
                 return answer
 
             monkeypatch.setattr(thread, "run", slowly)
-            late = slot.submit(lane.label, frame(1), SegmentOptions("frame"))
+            late = slot.submit(pipeline.label, frame(1), SegmentOptions("frame"))
             assert answered.wait(20)
         np.testing.assert_array_equal(late.result(20).labels, truth(frame(1), "frame"))
     assert copied == [True]
     with pytest.raises(EngineFailed, match="the engine is closed"):
-        lane.label(frame(2), SegmentOptions("frame"))
+        pipeline.label(frame(2), SegmentOptions("frame"))
 
 
 def test_a_gpu_that_hangs_does_not_keep_who_closes_it(

@@ -157,7 +157,7 @@ def test_a_plan_of_another_device_is_never_deserialised(driver: Any, plan: Path)
 
 
 @pytest.mark.parametrize("release", ["8.5", "8.6", "10.3", "11.1"])
-def test_lanes_take_turns_with_a_plan_of_an_open_batch(
+def test_pipelines_take_turns_with_a_plan_of_an_open_batch(
     driver: Any, plan: Path, release: str
 ) -> None:
     given = [Frame(image(seed), seed, 0.0, "test") for seed in range(3)]
@@ -168,8 +168,8 @@ def test_lanes_take_turns_with_a_plan_of_an_open_batch(
 
         def labels(nth: int) -> List[np.ndarray]:
             begun.wait(20)
-            lane, frames = engine.lanes[nth], (given[nth], given[nth - 1], given[nth])
-            return [lane.label(frame, SegmentOptions()).labels for frame in frames]
+            pipeline, frames = engine.pipelines[nth], (given[nth], given[nth - 1], given[nth])
+            return [pipeline.label(frame, SegmentOptions()).labels for frame in frames]
 
         found = list(threads.map(labels, range(len(given))))
         for nth, (first, other, again) in enumerate(found):
@@ -180,10 +180,10 @@ def test_lanes_take_turns_with_a_plan_of_an_open_batch(
 
 
 @pytest.mark.parametrize("release", ["8.5", "10.3", "11.1"])
-def test_lanes_share_one_scratch_memory(driver: Any, plan: Path, release: str) -> None:
+def test_pipelines_share_one_scratch_memory(driver: Any, plan: Path, release: str) -> None:
     scratch = 100 << 20
     with engine_on(driver, plan, Behaviour(scratch=scratch), release) as engine:
-        assert len(engine.lanes) == 3
+        assert len(engine.pipelines) == 3
         assert scratch <= driver.taken < 2 * scratch
 
 
@@ -192,7 +192,7 @@ def test_a_plan_for_a_dla_is_loaded_for_its_core(driver: Any, plan: Path) -> Non
     behaviour = Behaviour(dla_cores=2, loadables=9)
     trt: Any = FakeExecution(driver, MANIFEST, behaviour=behaviour)
     with TensorRtEngine(MANIFEST, build, plan).on(trt, driver) as engine:
-        assert len(engine.lanes) == 3
+        assert len(engine.pipelines) == 3
         computed(engine.slots[0], image(1))
     assert trt.dla_core == 1
     trt.does.dla_cores = 1

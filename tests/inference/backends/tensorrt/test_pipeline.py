@@ -85,7 +85,7 @@ def masked(image: np.ndarray, given: Frame, size: MaskSize) -> np.ndarray:
 @pytest.mark.parametrize("mask", ["frame", "model"])
 def test_masks_are_exact(engine: TensorRtEngine, size: Tuple[int, int], mask: MaskSize) -> None:
     given = frame(1, size)
-    found = engine.lanes[0].label(given, SegmentOptions(mask, image=True))
+    found = engine.pipelines[0].label(given, SegmentOptions(mask, image=True))
     np.testing.assert_array_equal(found.labels, truth(given, mask))
     assert len(np.unique(found.labels)) > 1, "a mask of one class would prove little"
     placement = place(*size, MANIFEST.input)
@@ -103,7 +103,7 @@ def test_a_camera_s_nv12_is_taken_as_it_came(engine: TensorRtEngine, mask: MaskS
     given = Frame(blocks, 1, 0.0, "camera", "nv12", coding)
     assert (given.height, given.width) == (48, 96)
     image = fitted_nv12(blocks[:48], blocks[48:].reshape(24, 48, 2), coding, MANIFEST.input)
-    found = engine.lanes[0].label(given, SegmentOptions(mask))
+    found = engine.pipelines[0].label(given, SegmentOptions(mask))
     np.testing.assert_array_equal(found.labels, masked(image, given, mask))
     assert len(np.unique(found.labels)) > 1
 
@@ -118,12 +118,12 @@ def test_what_nobody_wants_is_not_copied_back(engine: TensorRtEngine, gpu: Any) 
 
     gpu.memcpy_dtoh_async = counting
     mask, tally = 32 * 64, TALLY_BYTES + STAMP_BYTES
-    found = engine.lanes[0].label(frame(1, (32, 64)), SegmentOptions("model"))
+    found = engine.pipelines[0].label(frame(1, (32, 64)), SegmentOptions("model"))
     assert found.image is None
     assert found.overlay is None
     assert copied == ([tally] if gpu.integrated else [mask, tally])
     assert (
-        engine.lanes[0].label(frame(1, (32, 64)), SegmentOptions("model", image=True)).image
+        engine.pipelines[0].label(frame(1, (32, 64)), SegmentOptions("model", image=True)).image
         is not None
     )
 
@@ -132,26 +132,28 @@ def test_what_nobody_wants_is_not_copied_back(engine: TensorRtEngine, gpu: Any) 
 def test_overlays_are_drawn_where_labels_are_made(
     engine: TensorRtEngine, size: Tuple[int, int]
 ) -> None:
-    found = engine.lanes[0].label(frame(1, size), SegmentOptions("model", image=True, overlay=0.35))
+    found = engine.pipelines[0].label(
+        frame(1, size), SegmentOptions("model", image=True, overlay=0.35)
+    )
     assert found.image is not None
     assert found.overlay is not None
     drawn = blend(found.image, LabelMap(found.labels, MANIFEST.classes.to_classes()), 0.35)
     assert np.abs(found.overlay.astype(int) - drawn).max() <= 1
-    alone = engine.lanes[0].label(frame(1, size), SegmentOptions("frame", overlay=0.35))
+    alone = engine.pipelines[0].label(frame(1, size), SegmentOptions("frame", overlay=0.35))
     np.testing.assert_array_equal(alone.overlay, found.overlay)
 
 
 def test_larger_and_smaller_frames_follow_each_other(engine: TensorRtEngine, gpu: Any) -> None:
     sizes = [(32, 64), (200, 300), (10, 10), (200, 300), (48, 192)]
     for seed, size in enumerate(sizes):
-        found = engine.lanes[0].label(frame(seed, size), SegmentOptions("frame"))
+        found = engine.pipelines[0].label(frame(seed, size), SegmentOptions("frame"))
         np.testing.assert_array_equal(found.labels, truth(frame(seed, size), "frame"))
     taken = gpu.taken
-    engine.lanes[0].label(frame(9, (200, 300)), SegmentOptions("frame"))
+    engine.pipelines[0].label(frame(9, (200, 300)), SegmentOptions("frame"))
     assert gpu.taken == taken, "what has grown once is kept"
 
 
-def test_frames_on_all_lanes_at_once_get_their_own_masks(engine: TensorRtEngine) -> None:
+def test_frames_on_all_pipelines_at_once_get_their_own_masks(engine: TensorRtEngine) -> None:
     segmenters = segmenters_of(MANIFEST, engine)
     assert len(segmenters) == 3
 
@@ -165,7 +167,7 @@ def test_frames_on_all_lanes_at_once_get_their_own_masks(engine: TensorRtEngine)
 
 
 def test_stages_are_timed_by_the_device(engine: TensorRtEngine) -> None:
-    timings = engine.lanes[0].label(frame(1), SegmentOptions("model")).timings
+    timings = engine.pipelines[0].label(frame(1), SegmentOptions("model")).timings
     assert set(timings) == {"preprocess", "infer", "postprocess"}
     assert min(timings.values()) > 0
 
@@ -176,22 +178,23 @@ def test_a_frame_that_fails_does_not_touch_the_next(
 ) -> None:
     gpu.refuse = call
     with pytest.raises(CallFailed, match="invalid argument"):
-        engine.lanes[0].label(frame(1), SegmentOptions("frame"))
+        engine.pipelines[0].label(frame(1), SegmentOptions("frame"))
     for seed in (2, 3):
-        found = engine.lanes[0].label(frame(seed), SegmentOptions("frame"))
+        found = engine.pipelines[0].label(frame(seed), SegmentOptions("frame"))
         np.testing.assert_array_equal(found.labels, truth(frame(seed), "frame"))
 
 
 def test_a_frame_too_large_for_the_memory_fails_alone(engine: TensorRtEngine, gpu: Any) -> None:
     gpu.capacity, held = gpu.taken + 100_000, left_behind(gpu)["blocks"]
     with pytest.raises(DeviceMemoryFull, match="bytes"):
-        engine.lanes[0].label(frame(1, (500, 500)), SegmentOptions("frame"))
+        engine.pipelines[0].label(frame(1, (500, 500)), SegmentOptions("frame"))
     gpu.capacity, gpu.refuse = 1 << 28, "cuMemHostAlloc"
     with pytest.raises(CallFailed, match="lock"):
-        engine.lanes[0].label(frame(1, (500, 500)), SegmentOptions("frame"))
+        engine.pipelines[0].label(frame(1, (500, 500)), SegmentOptions("frame"))
     assert left_behind(gpu)["blocks"] == held, "half of a window is left behind"
     np.testing.assert_array_equal(
-        engine.lanes[0].label(frame(2), SegmentOptions("frame")).labels, truth(frame(2), "frame")
+        engine.pipelines[0].label(frame(2), SegmentOptions("frame")).labels,
+        truth(frame(2), "frame"),
     )
 
 
@@ -218,17 +221,17 @@ def test_a_step_that_never_ran_is_found_out(
     gpu = new_gpu(kind, host)
     trt: Any = FakeExecution(gpu, MANIFEST)
     with TensorRtEngine(MANIFEST, plan_build(), plan).on(trt, gpu) as engine:
-        engine.lanes[0].label(frame(1), SegmentOptions("model"))
+        engine.pipelines[0].label(frame(1), SegmentOptions("model"))
         setattr(gpu, call, forgotten(call))
         with pytest.raises(EngineFailed, match=told):
-            engine.lanes[0].label(frame(2), SegmentOptions("model"))
+            engine.pipelines[0].label(frame(2), SegmentOptions("model"))
 
 
 def test_labels_that_were_never_written_are_not_returned(engine: TensorRtEngine, gpu: Any) -> None:
-    engine.lanes[0].label(frame(1), SegmentOptions("model"))
+    engine.pipelines[0].label(frame(1), SegmentOptions("model"))
     gpu.forgotten = "labels"
     with pytest.raises(EngineFailed, match="0 pixels were labelled"):
-        engine.lanes[0].label(frame(2), SegmentOptions("model"))
+        engine.pipelines[0].label(frame(2), SegmentOptions("model"))
 
 
 def test_logits_that_are_no_numbers_give_no_mask(
@@ -236,17 +239,17 @@ def test_logits_that_are_no_numbers_give_no_mask(
 ) -> None:
     behaviour.poison = float("nan")
     with pytest.raises(EngineFailed, match="finite"):
-        engine.lanes[0].label(frame(1), SegmentOptions("model"))
+        engine.pipelines[0].label(frame(1), SegmentOptions("model"))
 
 
-def test_a_lost_gpu_fails_every_lane(kind: str, host: HostMachine, plan: Path) -> None:
+def test_a_lost_gpu_fails_every_pipeline(kind: str, host: HostMachine, plan: Path) -> None:
     gpu = new_gpu(kind, host)
     trt: Any = FakeExecution(gpu, MANIFEST)
     with TensorRtEngine(MANIFEST, plan_build(), plan).on(trt, gpu) as engine:
         gpu.broken = ILLEGAL
-        for lane in engine.lanes:
+        for pipeline in engine.pipelines:
             with pytest.raises(DeviceLost):
-                lane.label(frame(1), SegmentOptions("model"))
+                pipeline.label(frame(1), SegmentOptions("model"))
 
 
 def test_a_lost_gpu_makes_the_daemon_s_worker_fail(
@@ -257,19 +260,23 @@ def test_a_lost_gpu_makes_the_daemon_s_worker_fail(
     faults: List[EngineFailed] = []
     trt: Any = FakeExecution(gpu, MANIFEST)
     with TensorRtEngine(MANIFEST, plan_build(), plan).on(trt, gpu) as engine:
-        lanes = segmenters_of(MANIFEST, engine)
-        with Worker(lanes, 4, counted.metrics, faults.append) as worker:
-            served = worker.submit(lambda lane: lane.segment(frame(1)).labels.labels).result(20)
+        pipelines = segmenters_of(MANIFEST, engine)
+        with Worker(pipelines, 4, counted.metrics, faults.append) as worker:
+            served = worker.submit(
+                lambda pipeline: pipeline.segment(frame(1)).labels.labels
+            ).result(20)
             np.testing.assert_array_equal(served, truth(frame(1), "frame"))
             gpu.broken = ILLEGAL
             with pytest.raises(DeviceLost):
-                worker.submit(lambda lane: lane.segment(frame(2))).result(20)
+                worker.submit(lambda pipeline: pipeline.segment(frame(2))).result(20)
             with pytest.raises(EngineFailed, match="the GPU is lost"):
-                worker.submit(lambda lane: lane.segment(frame(3)))
+                worker.submit(lambda pipeline: pipeline.segment(frame(3)))
     assert [type(fault) for fault in faults] == [DeviceLost]
 
 
-def test_one_lane_takes_one_frame_at_a_time(engine: TensorRtEngine) -> None:
-    lane = engine.lanes[0]
-    with lane._owned, pytest.raises(WrongThread, match="a lane whose frame is not finished"):
-        lane.label(frame(1), SegmentOptions("model"))
+def test_one_pipeline_takes_one_frame_at_a_time(engine: TensorRtEngine) -> None:
+    pipeline = engine.pipelines[0]
+    with pipeline._owned, pytest.raises(
+        WrongThread, match="a pipeline whose frame is not finished"
+    ):
+        pipeline.label(frame(1), SegmentOptions("model"))
