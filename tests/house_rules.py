@@ -27,8 +27,7 @@ LAYERS: Tuple[Tuple[str, ...], ...] = (
 BUILDER_ROOMS: Tuple[Tuple[str, ...], ...] = (
     ("swiftnet", "data", "figure", "progress", "step_cache"),
     ("checkpoint", "evaluation", "export"),
-    ("card", "training", "quantization", "tensorrt"),
-    ("pruning",),
+    ("card", "training", "pruning", "quantization", "tensorrt"),
     ("lottery", "engine"),
     ("commands",),
 )

@@ -37,7 +37,7 @@ class SensitivityRequest:
         calibration: folder of calibration images; None for the recipe's.
         dataset: folder of the dataset; None for the recipe's.
         out: the engine folder, in which the reports are written too.
-        images: at most so many to compare on.
+        pictures: at most so many images to compare on.
     """
 
     subject: Path

@@ -79,7 +79,7 @@ def run_prune(job: PruneOptions) -> str:
     guides = [] if job.context is None else images_in(job.context, MOST_IMAGES)
     checkpoint = load_checkpoint(job.checkpoint)
     early = None if job.rewind is None else moment_from_file(job.rewind)
-    cut = _decided(job, checkpoint, guides)
+    cut = _decide(job, checkpoint, guides)
     if job.plan_only and isinstance(cut, ChannelCut):
         write_plan(job.out, cut.plan)
         return "\n".join([*_summary(cut), f"wrote {job.out}"])
@@ -93,7 +93,7 @@ def run_prune(job: PruneOptions) -> str:
         recalibrate(model, images, _input_of(checkpoint, images[0]))
         if ticket is not None:
             ticket = dataclasses.replace(ticket, moment=Moment.at(model, ticket.moment.step))
-    written = _written(job.out, model, cut, ticket, _metadata(checkpoint, cut, ticket))
+    written = _write(job.out, model, cut, ticket, _metadata(checkpoint, cut, ticket))
     return "\n".join([*_summary(cut), *(f"wrote {path}" for path in written)])
 
 
@@ -136,7 +136,7 @@ def _require_sensible(job: PruneOptions) -> None:
         )
 
 
-def _decided(job: PruneOptions, checkpoint: Checkpoint, guides: Sequence[Path]) -> Cut:
+def _decide(job: PruneOptions, checkpoint: Checkpoint, guides: Sequence[Path]) -> Cut:
     decision = job.decision
     if isinstance(decision, MaskRequest):
         return masks_from_checkpoint(checkpoint, decision)
@@ -176,7 +176,7 @@ def _metadata(checkpoint: Checkpoint, cut: Cut, ticket: Optional[Ticket]) -> Dic
     return {**kept, "pruning": record}
 
 
-def _written(
+def _write(
     out: Path, model: SwiftNet, cut: Cut, ticket: Optional[Ticket], metadata: Dict[str, Any]
 ) -> List[Path]:
     beside = [write_cut(out, cut)]

@@ -46,7 +46,7 @@ class PruningSensitivityRequest:
         out: folder for the measures, the table and the plot.
         split: images to judge on.
         only: shell pattern of their names; None for all.
-        images: at most so many of them, evenly spread; None for all.
+        pictures: at most so many images, evenly spread; None for all.
         groups: names of groups; empty for those of `blocks`.
         blocks: as in a `PruningRequest`; empty for all.
         ratios: shares to remove.
@@ -98,7 +98,7 @@ def run_pruning_sensitivity(
     card = card_of(checkpoint)
     dataset = open_dataset(request.dataset)
     require_same_classes(card.classes.to_classes(), dataset)
-    judged = _judged(dataset, request)
+    judged = _chosen_to_judge(dataset, request)
     groups = chosen_groups(groups_of(checkpoint.architecture), request)
     request.out.mkdir(parents=True, exist_ok=True)
     with joined(request.device) as place:
@@ -106,7 +106,7 @@ def run_pruning_sensitivity(
             images=judged,
             recalibration=_recalibration(dataset, judged, request),
             spec=card.input,
-            place=place,
+            device=place.device,
             importance=request.importance,
         )
         path = request.out / SENSITIVITY_NAME
@@ -163,7 +163,7 @@ def sensitivity_table(found: PruningSensitivity) -> Table:
     return table
 
 
-def _judged(
+def _chosen_to_judge(
     dataset: SegmentationDataset, request: PruningSensitivityRequest
 ) -> SegmentationDataset:
     images = dataset.of_splits(request.split)
@@ -180,13 +180,13 @@ def _recalibration(
         paths = images_in(request.recalibrate, request.recalibrate_on)
     elif TRAINING_SPLIT in dataset.splits:
         learnt = dataset.of_splits(TRAINING_SPLIT).spread(request.recalibrate_on)
-        paths = [image.image for image in learnt.samples]
+        paths = [sample.image for sample in learnt.samples]
     else:
         raise InvalidInput(
             f"dataset {dataset.name!r} has no split {TRAINING_SPLIT!r} to measure batch norms on",
             "Give a folder of training images with --recalibrate",
         )
-    both = {image.image.resolve() for image in judged.samples} & {p.resolve() for p in paths}
+    both = {sample.image.resolve() for sample in judged.samples} & {p.resolve() for p in paths}
     if both:
         raise InvalidInput(
             f"{min(both).name} would be judged on and measured batch norms on",

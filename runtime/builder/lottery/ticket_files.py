@@ -20,17 +20,17 @@ TICKET_FORMAT = "swiftnet-runtime ticket"
 
 
 def plan_path(checkpoint: Path) -> Path:
-    """Of the plan that a checkpoint was pruned by."""
+    """The path of the plan that a checkpoint was pruned by."""
     return checkpoint.with_suffix(".plan.json")
 
 
 def masks_path(checkpoint: Path) -> Path:
-    """Of the masks that a checkpoint was pruned by."""
+    """The path of the masks that a checkpoint was pruned by."""
     return checkpoint.with_suffix(".masks.npz")
 
 
 def ticket_path(checkpoint: Path) -> Path:
-    """Of the ticket whose weights a checkpoint holds."""
+    """The path of the ticket whose weights a checkpoint holds."""
     return checkpoint.with_suffix(".ticket.pt")
 
 

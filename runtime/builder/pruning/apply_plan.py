@@ -25,7 +25,7 @@ class Cut(Protocol):
 
     @property
     def sha256(self) -> str:
-        """Of the decision."""
+        """SHA-256 of the decision."""
 
     def require_checkpoint(self, sha256: str) -> None:
         """Refuses a checkpoint on which the decision was not made.
@@ -69,7 +69,7 @@ class ChannelCut:
 
     @property
     def sha256(self) -> str:
-        """Of the plan."""
+        """SHA-256 of the plan."""
         return self.plan.sha256
 
     def require_checkpoint(self, sha256: str) -> None:

@@ -19,7 +19,7 @@ from runtime.builder.pruning.pruned_architecture import architecture_after
 from runtime.builder.pruning.request import PruningRequest
 
 Channels = Dict[str, np.ndarray]
-"""By group: positions of channels, ascending."""
+"""Positions of channels, ascending, by the group's name."""
 
 
 def plan_from_checkpoint(

@@ -13,7 +13,7 @@ from runtime.builder.pruning.groups import Group
 from runtime.builder.pruning.request import PruningRequest
 
 Scores = Mapping[str, np.ndarray]
-"""By group: the importance of each channel, with a mean of 1."""
+"""The importance of each channel, with a mean of 1, by the group's name."""
 
 
 @dataclass(frozen=True)

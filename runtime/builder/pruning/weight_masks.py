@@ -69,7 +69,7 @@ class WeightMasks:
 
     @property
     def sha256(self) -> str:
-        """Of the masks and what they are for."""
+        """SHA-256 of the masks and of what they are for."""
         digest = hashlib.sha256(self._record().encode())
         for name in sorted(self.remaining):
             digest.update(np.packbits(self.remaining[name]).tobytes())

@@ -62,7 +62,7 @@ class RangeTable(BaseModel):
 
     @property
     def images_sha256(self) -> str:
-        """Of the set of images: one number for names and contents."""
+        """SHA-256 of the set of images, their names and contents."""
         return images_sha256(self.images)
 
     def thresholds(self, rule: str) -> Dict[str, float]:
@@ -180,7 +180,7 @@ def table_text(table: RangeTable) -> str:
 
 
 def table_sha256(table: RangeTable) -> str:
-    """Of the table as it is written to disk."""
+    """SHA-256 of the table as it is written to disk."""
     return hashlib.sha256(table_text(table).encode()).hexdigest()
 
 

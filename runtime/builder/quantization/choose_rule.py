@@ -1,4 +1,4 @@
-"""Which threshold rule suits a network: every one's INT8 graph is judged on the same trial."""
+"""Which threshold rule suits a network: every one's INT8 graph is judged on the same images."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class RuleChoice(BaseModel):
     Attributes:
         rule: the chosen one.
         reason: in words.
-        trial: what they are called.
+        pictures: what the images are called that every rule was judged on.
         images: how many there are.
         reference_miou: FP32's on them; None without labels.
         scores: by rule.
@@ -98,11 +98,11 @@ def rule_chosen(
             measured[rule] = measured[same]
             continue
         measured[rule] = answers.compared(int8_from_float(model, thresholds, options), advance)
-    scores = scored(measured)
+    scores = score_rules(measured)
     return (*best_rule(scores), scores)
 
 
-def scored(measured: Mapping[str, Comparison]) -> Dict[str, RuleScore]:
+def score_rules(measured: Mapping[str, Comparison]) -> Dict[str, RuleScore]:
     """The measures of every rule, against the best one by mIoU (or agreement)."""
     best = max(measured.values(), key=lambda comparison: comparison.quality())
     scores: Dict[str, RuleScore] = {}

@@ -1,6 +1,6 @@
 """How far another graph's answers lie from the float graph's, and from the truth where it is known.
 
-Counts are kept by block of consecutive trial. Leaving out one block after another tells how
+Counts are kept by block of consecutive images. Leaving out one block after another tells how
 much a figure would differ on other images of the kind: the noise below which two candidates are
 equally good.
 """
@@ -45,7 +45,7 @@ class TrialSet:
     def of_dataset(cls, dataset: SegmentationDataset, count: int) -> TrialSet:
         """At most `count` of a dataset, evenly spread."""
         some = dataset.spread(count)
-        return cls(tuple(image.image for image in some.samples), some)
+        return cls(tuple(sample.image for sample in some.samples), some)
 
     @classmethod
     def of_images(cls, images: Sequence[Path], count: int) -> TrialSet:
@@ -102,18 +102,18 @@ class Comparison:
 
 
 def mean_iou(counts: np.ndarray) -> float:
-    """Of a (classes, classes) matrix of (truth, prediction) counts."""
+    """Mean IoU, 0 to 1, of a (classes, classes) matrix of (truth, prediction) counts."""
     matrix = ConfusionMatrix(len(counts))
     matrix.counts += counts
     return matrix.mean_iou()
 
 
 def noise_of_difference(one: Comparison, other: Comparison) -> float:
-    """Standard error of the difference of two graphs' `quality` on the same trial.
+    """Standard error of the difference of two graphs' `quality` on the same images.
 
     The jackknife: with d_i the difference without block i, sqrt((n-1)/n * sum((d_i - mean d)^2))
     (B. Efron, "The jackknife, the bootstrap and other resampling plans", 1982, section 3). As
-    both graphs saw the same trial, how hard those are cancels out.
+    both graphs saw the same images, how hard those are cancels out.
     """
     blocks = len(one.pixels)
     if blocks < 2:
@@ -126,13 +126,13 @@ def noise_of_difference(one: Comparison, other: Comparison) -> float:
 
 
 class FloatAnswers:
-    """What the float graph says about some trial, kept to compare other graphs with.
+    """What the float graph says about some images, kept to compare other graphs with.
 
     Of large logits every n-th row and column is kept, at most about a million numbers an image.
 
     Args:
         model: the float master.
-        trial: to compare on.
+        trial: images to compare on.
         spec: preprocessing.
         advance: called after each image.
     """
@@ -155,19 +155,19 @@ class FloatAnswers:
             self._logits.append(logits)
             self._labels.append(labels)
             advance()
-        self.itself = self._counted(lambda i: (self._logits[i], self._labels[i]), lambda: None)
+        self.itself = self._count(lambda i: (self._logits[i], self._labels[i]), lambda: None)
 
     def compared(
         self, model: onnx.ModelProto, advance: Callable[[], None] = lambda: None
     ) -> Comparison:
-        """Runs another graph on the same trial.
+        """Runs another graph on the same images.
 
         Args:
             model: of the same input and output.
             advance: called after each image.
         """
         runner = OnnxRunner(model)
-        return self._counted(lambda index: self._answer(runner, index), advance)
+        return self._count(lambda index: self._answer(runner, index), advance)
 
     def _answer(self, runner: OnnxRunner, index: int) -> Tuple[np.ndarray, np.ndarray]:
         """Some of the logits, and the labels at the image's own size."""
@@ -181,7 +181,7 @@ class FloatAnswers:
         shown = at_model_size[placement.rows, placement.columns]
         return logits[:, ::step, ::step].copy(), resize_labels(shown, height, width)
 
-    def _counted(
+    def _count(
         self,
         answer: Callable[[int], Tuple[np.ndarray, np.ndarray]],
         advance: Callable[[], None],

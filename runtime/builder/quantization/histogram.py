@@ -45,7 +45,7 @@ class Histogram:
 
     @property
     def width(self) -> float:
-        """Of one bin."""
+        """The width of one bin."""
         return self.maximum / BINS
 
 

@@ -103,7 +103,7 @@ class SensitivityStudy:
         thresholds: by tensor.
         options: what would become INT8.
         path: the JSON; one that belongs to another key is begun anew.
-        key: hash of the graph, thresholds, options, preprocessing and trial.
+        key: hash of the graph, thresholds, options, preprocessing and images.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class SensitivityStudy:
             return report
         given = answers()
         if report is None:
-            report = self._begun(given)
+            report = self._begin(given)
         for view, layer in report.lacks(views):
             found = Deviation.of(given.compared(self._twin(view, layer)))
             measured = {**getattr(report, view), layer: found}
@@ -150,7 +150,7 @@ class SensitivityStudy:
             advance()
         return report
 
-    def _begun(self, answers: FloatAnswers) -> SensitivityReport:
+    def _begin(self, answers: FloatAnswers) -> SensitivityReport:
         twin = int8_from_float(self._model, self._thresholds, self._options)
         report = SensitivityReport(
             key=self._key,

@@ -60,7 +60,7 @@ class Visits(Sampler[List[Visit]]):
     """The visits of each step from `first_step` to the end, for one of the devices.
 
     Args:
-        images: how many there are.
+        samples: how many there are.
         settings: seed, epochs and batch.
         first_step: steps that are already done.
         place: which share of every batch is wanted.

@@ -14,7 +14,7 @@ from runtime.experiments.report.variants import Study
 from runtime.repository.manifest import Precision
 
 MOST_CLASSES = 24
-"""Of more classes, those are drawn that change most; the tables have all."""
+"""The most classes that are drawn, those that change most; the tables have all."""
 DARK = 0.62  # of the scale: where black letters are no longer readable
 # Points at full colour: a smaller scale would paint noise, a larger one hide all but collapses.
 SMALLEST_SCALE, LARGEST_SCALE = 2.0, 10.0

@@ -48,14 +48,14 @@ def best_in_words(names: Sequence[str], measures: Sequence[Measure]) -> str:
     """Which of several has the highest mean, as far as the seeds' spread lets one say so."""
     if len(names) == 1:
         return f"{names[0]} is the only one: {measures[0].mean * 100:.2f} % mIoU"
-    order = sorted(range(len(names)), key=lambda i: -measures[i].mean)
+    ranking = sorted(range(len(names)), key=lambda i: -measures[i].mean)
     leaders = best_of(measures)
     if not leaders:
         return f"none of {_listed(names)} is better than the others"
     if len(leaders) > 1:
-        tied = _listed([names[i] for i in order if i in leaders])
+        tied = _listed([names[i] for i in ranking if i in leaders])
         return f"{tied} are best and do not differ by more than the spread of their seeds"
-    top, runner_up = order[0], order[1]
+    top, runner_up = ranking[0], ranking[1]
     clause = compared_in_words((names[top], measures[top]), (names[runner_up], measures[runner_up]))
     return f"the best is {names[top]} with {measures[top].mean * 100:.2f} % mIoU; {clause}"
 

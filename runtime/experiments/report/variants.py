@@ -78,7 +78,7 @@ class Variant:
         }
 
     def speed(self, where: str) -> Optional[Speed]:
-        """Of all seeds that were timed: the mean median, and the widest range."""
+        """The mean median and the widest range of all seeds that were timed; None if none was."""
         timed = [model.speed[where] for model in self.seeds if where in model.speed]
         if not timed:
             return None

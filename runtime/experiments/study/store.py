@@ -32,7 +32,7 @@ class StepStore:
 
     @property
     def steps(self) -> Tuple[Step, ...]:
-        """Of the study, those to be done first first."""
+        """All steps of the study, those to be done first first."""
         return tuple(self._steps.values())
 
     def key(self, step: Step) -> Optional[str]:
@@ -55,7 +55,7 @@ class StepStore:
         return None if key is None else done_in(self.folder(step, key), key)
 
     def sha256(self, source: Source) -> Optional[str]:
-        """Of a file's content; None while it is still to be made."""
+        """SHA-256 of a file's content; None while it is still to be made."""
         if isinstance(source, Given):
             return source.sha256
         done = self.done(self._steps[source.step])
@@ -75,7 +75,7 @@ class StepStore:
             raise BuildFailed(f"step {step.name} is not done", "Run the study to its end")
         return self.folder(step, key) / source.file
 
-    def prepared(self, step: Step) -> Path:
+    def prepare(self, step: Step) -> Path:
         """Makes the folder of a step whose inputs are there, and writes its job into it.
 
         Raises:

@@ -51,5 +51,5 @@ class Row:
 
 
 def step_name(kind: str, row: str) -> str:
-    """Of a step that serves one row, or the rows below a name."""
+    """The name of a step of this kind for one row, or for all rows below a name."""
     return f"{kind}-{row.replace('/', '-')}"
