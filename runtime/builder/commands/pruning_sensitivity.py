@@ -91,6 +91,10 @@ def run_pruning_sensitivity(
 
     What the folder already holds of the same network and images is not measured again.
 
+    Args:
+        request: what to measure on what.
+        reporter: to be told how far it is.
+
     Raises:
         InvalidInput: a file, group or ratio cannot be used, or the folder holds something else.
     """
@@ -126,6 +130,10 @@ def pruning_sensitivity_command(request: PruningSensitivityRequest) -> None:
 
 def chosen_groups(groups: Sequence[Group], request: PruningSensitivityRequest) -> List[Group]:
     """The groups to cut; of those that share a width the first stands for all.
+
+    Args:
+        groups: of the network.
+        request: which of them were asked for.
 
     Raises:
         InvalidInput: there is no such group or block.

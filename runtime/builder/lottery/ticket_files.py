@@ -35,7 +35,12 @@ def ticket_path(checkpoint: Path) -> Path:
 
 
 def write_cut(checkpoint: Path, cut: Cut) -> Path:
-    """Writes the plan or the masks of a checkpoint, and gives the file's path."""
+    """Writes the plan or the masks of a checkpoint, and gives the file's path.
+
+    Args:
+        checkpoint: path of the pruned network, which the file lies beside.
+        cut: what remained of it.
+    """
     if isinstance(cut, ChannelCut):
         write_plan(plan_path(checkpoint), cut.plan)
         return plan_path(checkpoint)
@@ -46,7 +51,12 @@ def write_cut(checkpoint: Path, cut: Cut) -> Path:
 
 
 def write_ticket(checkpoint: Path, ticket: Ticket) -> Path:
-    """Writes the ticket of a checkpoint, without its cut, and gives the file's path."""
+    """Writes the ticket of a checkpoint, without its cut, and gives the file's path.
+
+    Args:
+        checkpoint: path of the pruned network, which the file lies beside.
+        ticket: where its training begins.
+    """
     content = {
         "format": TICKET_FORMAT,
         "record": ticket.record.model_dump(),

@@ -159,7 +159,12 @@ def _options(
 
 
 def write_latency_table(path: Path, table: LatencyTable) -> None:
-    """Writes it whole."""
+    """Writes it whole.
+
+    Args:
+        path: of the JSON file.
+        table: to be written.
+    """
     write_whole(path, (table.model_dump_json(indent=1) + "\n").encode())
 
 

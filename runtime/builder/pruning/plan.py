@@ -120,7 +120,12 @@ class PruningPlan(BaseModel):
 
 
 def write_plan(path: Path, plan: PruningPlan) -> None:
-    """Writes a plan atomically: `path` holds the old file or the whole new one."""
+    """Writes a plan atomically: `path` holds the old file or the whole new one.
+
+    Args:
+        path: of the JSON file.
+        plan: to be written.
+    """
     write_whole(path, plan.text.encode())
 
 

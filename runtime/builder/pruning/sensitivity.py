@@ -82,7 +82,12 @@ class PruningSensitivity(BaseModel):
     points: Dict[str, Dict[str, Point]] = {}
 
     def points_lost(self, group: str, ratio: str) -> float:
-        """Percentage points of mIoU below the whole network; negative for a gain."""
+        """Percentage points of mIoU below the whole network; negative for a gain.
+
+        Args:
+            group: its name.
+            ratio: as the report spells it, such as "0.25".
+        """
         return 100 * (self.whole_miou - self.points[group][ratio].miou)
 
 
@@ -153,7 +158,12 @@ class SensitivityStudy:
             )
 
     def left(self, groups: Sequence[Group], ratios: Sequence[float]) -> int:
-        """Networks still to be measured, the whole one included."""
+        """Networks still to be measured, the whole one included.
+
+        Args:
+            groups: to be cut, each alone.
+            ratios: shares of a group's channels to remove, 0 to 1.
+        """
         return len(list(self._lacking(groups, ratios))) + (self._found is None)
 
     def run(

@@ -111,6 +111,10 @@ class WeightMasks:
 
         Without the latter an optimiser's momentum and decay would bring them back; without the
         former, weights that were loaded in the meantime.
+
+        Args:
+            model: trained from now on, of the geometry of the masks.
+            optimiser: of its weights.
         """
         device = next(model.parameters()).device
         masks = {name: torch.from_numpy(mask).to(device) for name, mask in self.remaining.items()}

@@ -43,13 +43,23 @@ class TrialSet:
 
     @classmethod
     def of_dataset(cls, dataset: SegmentationDataset, count: int) -> TrialSet:
-        """At most `count` of a dataset, evenly spread."""
+        """At most `count` of a dataset, evenly spread.
+
+        Args:
+            dataset: labelled images.
+            count: at most so many of them.
+        """
         some = dataset.spread(count)
         return cls(tuple(sample.image for sample in some.samples), some)
 
     @classmethod
     def of_images(cls, images: Sequence[Path], count: int) -> TrialSet:
-        """At most `count` images without labels, evenly spread."""
+        """At most `count` images without labels, evenly spread.
+
+        Args:
+            images: paths.
+            count: at most so many of them.
+        """
         return cls(evenly(images, count))
 
 
@@ -114,6 +124,10 @@ def noise_of_difference(one: Comparison, other: Comparison) -> float:
     The jackknife: with d_i the difference without block i, sqrt((n-1)/n * sum((d_i - mean d)^2))
     (B. Efron, "The jackknife, the bootstrap and other resampling plans", 1982, section 3). As
     both graphs saw the same images, how hard those are cancels out.
+
+    Args:
+        one: a graph's counts.
+        other: another graph's, of the same blocks of images.
     """
     blocks = len(one.pixels)
     if blocks < 2:

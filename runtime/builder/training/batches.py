@@ -29,6 +29,10 @@ ORDER, VIEW = 0, 1  # keep the two streams of random numbers apart
 def steps_per_epoch(samples: int, batch: int) -> int:
     """Full batches in an epoch; images left over have their turn in another epoch's order.
 
+    Args:
+        samples: training images.
+        batch: images per step, over all devices together.
+
     Raises:
         InvalidInput: there are fewer images than a batch takes.
     """

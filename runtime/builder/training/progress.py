@@ -148,7 +148,12 @@ class TrainingProgress:
             self.measure(step.number, step.model)
 
     def measure(self, step: int, model: SwiftNet) -> Optional[EvaluationReport]:
-        """Evaluates a model, tells of it and returns what was measured, if anything can be."""
+        """Evaluates a model, tells of it and returns what was measured, if anything can be.
+
+        Args:
+            step: optimiser steps done.
+            model: as it is then.
+        """
         if self._measure is None:
             return None
         report = self._measure(model)

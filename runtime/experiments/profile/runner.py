@@ -75,7 +75,12 @@ def profile_models(models: Sequence[Tuple[Model, Timed]], repetitions: int) -> L
 
 
 def narrowed_blocks(pruned: Architecture, whole: Architecture) -> FrozenSet[str]:
-    """Encoder blocks in which some group has fewer channels than in the whole network."""
+    """Encoder blocks in which some group has fewer channels than in the whole network.
+
+    Args:
+        pruned: the network to mark.
+        whole: the network that it is compared with.
+    """
     if pruned.encoder != whole.encoder:
         return frozenset()
     channels: Mapping[str, int] = {group.name: group.channels for group in groups_of(pruned)}

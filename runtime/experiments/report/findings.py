@@ -25,7 +25,12 @@ def findings_of(study: Study) -> List[str]:
 
 
 def compared_in_words(first: Tuple[str, Measure], second: Tuple[str, Measure]) -> str:
-    """A clause on who is above whom, or that nobody can tell; measures are shares."""
+    """A clause on who is above whom, or that nobody can tell; measures are shares.
+
+    Args:
+        first: a name and its mean IoU, a share.
+        second: another name and its mean IoU.
+    """
     (name, measure), (other, reference) = first, second
     comparison = compared(measure, reference)
     points = f"{abs(comparison.difference) * 100:.2f} points"
@@ -45,7 +50,12 @@ def _worth(comparison: Comparison) -> str:
 
 
 def best_in_words(names: Sequence[str], measures: Sequence[Measure]) -> str:
-    """Which of several has the highest mean, as far as the seeds' spread lets one say so."""
+    """Which of several has the highest mean, as far as the seeds' spread lets one say so.
+
+    Args:
+        names: at least one.
+        measures: mean IoU of each, as shares.
+    """
     if len(names) == 1:
         return f"{names[0]} is the only one: {measures[0].mean * 100:.2f} % mIoU"
     ranking = sorted(range(len(names)), key=lambda i: -measures[i].mean)

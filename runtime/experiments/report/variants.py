@@ -172,7 +172,12 @@ class Study:
         return next(each for each in self.places if backend_of(each) == backend_of(place))
 
     def times_full(self, variant: Variant, place: str) -> Optional[float]:
-        """How many times as fast as the whole network in the backend's most exact precision."""
+        """How many times as fast as the whole network in the backend's most exact precision.
+
+        Args:
+            variant: to compare with its whole network.
+            place: a backend with a precision, such as `openvino int8`.
+        """
         whole = self.whole_of(variant)
         reference = None if whole is None else whole.speed(self.reference_place(place))
         speed = variant.speed(place)

@@ -106,7 +106,7 @@ class PreparedStudy:
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of what the recipe decides, plans and checkpoints included, wherever files lie."""
+        """SHA-256 of what the recipe, its plans and its checkpoints say, wherever files lie."""
         models = [
             [
                 model.name,

@@ -46,7 +46,12 @@ class StepStore:
         return step.key(hashes)
 
     def folder(self, step: Step, key: str) -> Path:
-        """Where the step's files lie."""
+        """Where the step's files lie.
+
+        Args:
+            step: of the study.
+            key: its key, which is part of the folder's name.
+        """
         return self._folder / STEPS / f"{step.name}-{key[:SHOWN_OF_A_KEY]}"
 
     def done(self, step: Step) -> Optional[Done]:
@@ -99,7 +104,12 @@ class StepStore:
 
 
 def done_in(folder: Path, key: str) -> Optional[Done]:
-    """The record in a step's folder; None where it is missing, torn or of another key."""
+    """The record in a step's folder; None where it is missing, torn or of another key.
+
+    Args:
+        folder: of the step.
+        key: that its record must have.
+    """
     try:
         done = Done.model_validate_json((folder / RECORD_NAME).read_bytes())
     except (FileNotFoundError, ValidationError):
@@ -109,7 +119,14 @@ def done_in(folder: Path, key: str) -> Optional[Done]:
 
 
 def write_done(folder: Path, job: Job, outputs: Sequence[str], result: Dict[str, Any]) -> None:
-    """Writes the record of a step whose outputs are on the disk."""
+    """Writes the record of a step whose outputs are on the disk.
+
+    Args:
+        folder: of the step.
+        job: that was done.
+        outputs: paths of its files within the folder.
+        result: plain values that were found out.
+    """
     hashes = {name: sha256_of(folder / name) for name in outputs}
     done = Done(kind=job.kind, key=job.key, outputs=hashes, result=result)
     write_whole(folder / RECORD_NAME, (done.model_dump_json(indent=1) + "\n").encode())
