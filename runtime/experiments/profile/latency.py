@@ -48,7 +48,7 @@ def widths_to_measure(
     return chosen
 
 
-def measured_table(
+def measure_table(
     architecture: Architecture,
     size: Size,
     precision: TablePrecision,
