@@ -45,7 +45,12 @@ class Cut(Protocol):
         """
 
     def tensor(self, name: str, value: Tensor) -> Tensor:
-        """What is left of a tensor of the state_dict, or of one shaped like it: a copy."""
+        """What is left of a tensor of the state_dict, or of one shaped like it: a copy.
+
+        Args:
+            name: its key in the state_dict.
+            value: of the shape before the cut.
+        """
 
 
 class ChannelCut:
@@ -94,7 +99,12 @@ class ChannelCut:
         return _with_classes_of(self.plan.after, before)
 
     def tensor(self, name: str, value: Tensor) -> Tensor:
-        """The kept channels of `value`, on every axis that a group's channels lie on."""
+        """The kept channels of `value`, on every axis that a group's channels lie on.
+
+        Args:
+            name: its key in the state_dict.
+            value: of the shape before the cut.
+        """
         left = value.detach()
         for axis, kept in self._kept.get(name, {}).items():
             left = left.index_select(axis, kept.to(left.device))

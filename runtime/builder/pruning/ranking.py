@@ -40,6 +40,12 @@ class Ranking:
         """Ranks by score divided by the group's price; equals stand in the order of the network.
 
         The best channels of each group, as many as floor and cap protect, are left out.
+
+        Args:
+            chosen: groups that may become narrower.
+            scores: by group, (channels,) float64.
+            request: with the floor and the cap of a group.
+            price: by group, what one channel of it costs.
         """
         voters = [group for group in chosen if not group.follows]
         ranked: List[Tuple[float, int, str]] = []

@@ -85,7 +85,12 @@ class WeightMasks:
         return before
 
     def tensor(self, name: str, value: Tensor) -> Tensor:
-        """A copy of `value`, with zeroes where weights are removed."""
+        """A copy of `value`, with zeroes where weights are removed.
+
+        Args:
+            name: its key in the state_dict.
+            value: of the weight's shape.
+        """
         mask = self.remaining.get(name)
         left = value.detach()
         return left.clone() if mask is None else left * torch.from_numpy(mask).to(left.device)

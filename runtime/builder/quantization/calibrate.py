@@ -123,6 +123,12 @@ def tensors_of_images(
 ) -> Iterator[List[np.ndarray]]:
     """The runner's tensors of one image after another, valid until the next.
 
+    Args:
+        runner: of the graph, with the tensors to be looked at as outputs.
+        images: paths.
+        spec: preprocessing.
+        advance: called after each image.
+
     Raises:
         InvalidInput: an image is missing, cannot be decoded or is a label map; it is named.
         BuildFailed: the network's numbers are not finite on an image.

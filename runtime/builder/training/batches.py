@@ -100,5 +100,11 @@ class Visits(Sampler[List[Visit]]):
 
 
 def batches(views: RandomViews, visits: Visits, workers: int) -> DataLoader[Batch]:
-    """One batch per step; `workers` processes make them ahead of time, 0 makes them in this one."""
+    """One batch per step; `workers` processes make them ahead of time, 0 makes them in this one.
+
+    Args:
+        views: makes an image's view.
+        visits: which images each batch visits.
+        workers: processes.
+    """
     return DataLoader(views, batch_sampler=visits, num_workers=workers)

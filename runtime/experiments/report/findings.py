@@ -141,7 +141,13 @@ def _small_losses(study: Study) -> Iterator[str]:
 
 
 def loses_little(study: Study, variant: Variant, precision: Precision) -> bool:
-    """Whether it loses at most a point against the full model in the most exact precision."""
+    """Whether it loses at most a point against the full model in the most exact precision.
+
+    Args:
+        study: that the variant belongs to.
+        variant: a pruned network.
+        precision: that it runs in.
+    """
     before = _exact_miou_of_whole(study, variant)
     after = variant.miou(precision, study.judged[0])
     if before is None or after is None:

@@ -52,7 +52,13 @@ def counterpart_of(paper: Paper, study: Study, variant: Variant) -> Counterpart:
 
 
 def is_of_the_paper(paper: Paper, model: StudiedModel, candidate: PaperModel) -> bool:
-    """Whether a network of the study is the paper's `candidate`, for images of the same size."""
+    """Whether a network of the study is the paper's `candidate`, for images of the same size.
+
+    Args:
+        paper: whose geometry and image size must match.
+        model: of the study.
+        candidate: one of the paper's networks.
+    """
     expected = paper.network.model_dump()
     layers = {name: model.architecture.get(name) for name in expected}
     costs = (model.parameters, round(model.macs / 1e9, 2))
@@ -61,6 +67,11 @@ def is_of_the_paper(paper: Paper, model: StudiedModel, candidate: PaperModel) ->
 
 
 def share_of_macs(study: Study, variant: Variant) -> Optional[float]:
-    """What is left of the whole network's multiply-adds, 0 to 1; None while it is not finished."""
+    """What is left of the whole network's multiply-adds, 0 to 1; None while it is not finished.
+
+    Args:
+        study: that the variant belongs to.
+        variant: a network, pruned or whole.
+    """
     whole = study.whole_of(variant)
     return None if whole is None else variant.first.macs / whole.first.macs

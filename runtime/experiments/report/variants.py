@@ -91,12 +91,24 @@ class Variant:
 
 
 def report_of(model: StudiedModel, precision: Precision, judged: str) -> Optional[EvaluationReport]:
-    """What was measured of one row; None if nothing was."""
+    """What was measured of one row; None if nothing was.
+
+    Args:
+        model: a row of the study.
+        precision: of the build that was judged.
+        judged: name of the set of images.
+    """
     return model.accuracy.get(precision, {}).get(judged)
 
 
 def miou_of(model: StudiedModel, precision: Precision, judged: str) -> Optional[float]:
-    """Mean IoU of one row, as a share."""
+    """Mean IoU of one row, as a share.
+
+    Args:
+        model: a row of the study.
+        precision: of the build that was judged.
+        judged: name of the set of images.
+    """
     report = report_of(model, precision, judged)
     return None if report is None else report.miou
 
