@@ -23,17 +23,14 @@ LAYERS: Tuple[Tuple[str, ...], ...] = (
     ("cli",),
     ("__main__",),
 )
-BUILDER_LIBRARIES = (
-    "data",
-    "swiftnet",
-    "training",
-    "evaluation",
-    "pruning",
-    "lottery",
-    "quantization",
-    "export",
-    "tensorrt",
-    "engine",
+# The same for the rooms of the builder: from a network and its images up to what commands do.
+BUILDER_ROOMS: Tuple[Tuple[str, ...], ...] = (
+    ("swiftnet", "data", "figure", "progress", "step_cache"),
+    ("checkpoint", "evaluation", "export"),
+    ("card", "training", "pruning", "quantization"),
+    ("lottery", "tensorrt"),
+    ("engine",),
+    ("commands",),
 )
 # Narrower than the rows: inside a package, or where a row would allow more than the design does.
 APART: Tuple[Tuple[str, str], ...] = (
@@ -43,9 +40,6 @@ APART: Tuple[Tuple[str, str], ...] = (
     # What runs engines does not know who builds them, and the builder runs them as all others do.
     ("builder", "cuda"),
     ("builder", "sources"),
-    # Its commands wire its libraries together, which therefore need not know each other for it.
-    *((f"builder.{library}", "builder.commands") for library in BUILDER_LIBRARIES),
-    ("builder.evaluation", "builder.training"),
     # The one place that wires the daemon together is used by nothing but the command line.
     ("serving.api", "serving.daemon"),
     ("serving.streams", "serving.daemon"),
@@ -124,7 +118,7 @@ def within(name: str, rooms: Tuple[str, ...]) -> bool:
 
 
 def imports_downwards(module: Module) -> Iterator[str]:
-    own = row_of(module.room)
+    own = row_of(module.room, LAYERS)
     if own is None and module.room not in (*ALONE, "__init__"):
         yield f"{module.room} has no place in LAYERS"
         return
@@ -133,7 +127,7 @@ def imports_downwards(module: Module) -> Iterator[str]:
             yield f"{name} is imported relative to its folder"
         elif name.startswith("runtime.") and name != "runtime.__version__":
             imported = name[len("runtime.") :]
-            above = row_of(imported.split(".")[0])
+            above = row_of(imported.split(".")[0], LAYERS)
             inside = imported.split(".")[0] == module.room
             if not inside and (own is None or above is None or above >= own):
                 yield f"imports {name}"
@@ -142,9 +136,27 @@ def imports_downwards(module: Module) -> Iterator[str]:
                     yield f"imports {name}: {one} stands apart from {other}"
 
 
-def row_of(room: str) -> Optional[int]:
-    """The position of a package's row in LAYERS; None for what has no place there."""
-    return next((at for at, row in enumerate(LAYERS) if room in row), None)
+def row_of(room: str, rows: Tuple[Tuple[str, ...], ...]) -> Optional[int]:
+    """The position of a room's row; None for what has no place in any."""
+    return next((at for at, row in enumerate(rows) if room in row), None)
+
+
+def builds_downwards(module: Module) -> Iterator[str]:
+    """As `imports_downwards`, between the rooms of the builder."""
+    if module.room != "builder" or module.name == "builder":
+        return
+    room = module.name.split(".")[1]
+    own = row_of(room, BUILDER_ROOMS)
+    if own is None:
+        yield f"{room} has no place in BUILDER_ROOMS"
+        return
+    for name in module.imports():
+        if not name.startswith("runtime.builder."):
+            continue
+        other = name.split(".")[2]
+        above = row_of(other, BUILDER_ROOMS)
+        if other != room and (above is None or above >= own):
+            yield f"imports {name}"
 
 
 def keeps_to_fences(module: Module) -> Iterator[str]:
@@ -238,6 +250,7 @@ def is_well_named(module: Module) -> Iterator[str]:
 Rule = Callable[[Module], Iterator[str]]
 HOUSE_RULES: Tuple[Rule, ...] = (
     imports_downwards,
+    builds_downwards,
     keeps_to_fences,
     leaves_the_environment_to_settings,
     stays_small,

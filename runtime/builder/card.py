@@ -18,7 +18,7 @@ class TrainingCard(BaseModel):
 
     Attributes:
         dataset: name of the dataset.
-        images: how many it learnt from.
+        pictures: how many images it learnt from.
         classes: names, colours and ignore id.
         input: size, geometry and normalisation that the network was trained with.
         plan: the training plan, paths left out.

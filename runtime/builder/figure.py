@@ -15,7 +15,12 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of this many inches."""
+    """An empty figure of this many inches.
+
+    Args:
+        width: in inches.
+        height: in inches.
+    """
     # A figure of its own, not pyplot, whose global state would outlive this call.
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
@@ -23,6 +28,11 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Writes a PNG whole, and without a version, so that equal plots are equal files."""
+    """Writes a PNG whole, and without a version, so that equal plots are equal files.
+
+    Args:
+        figure: from `new_figure`.
+        path: of the PNG; its folder is there.
+    """
     with whole_file(path) as file:
         figure.savefig(file, format="png", metadata={"Software": None})

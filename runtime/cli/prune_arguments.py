@@ -111,7 +111,7 @@ def prune(arguments: argparse.Namespace) -> None:
     """Runs the sub-command.
 
     Raises:
-        RuntimeFault: as `command.run_prune`, or the arguments contradict each other.
+        RuntimeFault: as `run_prune`, or the arguments contradict each other.
     """
     decision = _decision(arguments)
     from runtime.builder.commands.prune import PruneOptions, run_prune

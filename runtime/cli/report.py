@@ -18,7 +18,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="FOLDER",
-        help="write report.md, tables/ and images/ there",
+        help="write report.md, tables/ and pictures/ there",
     )
 
 

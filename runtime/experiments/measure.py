@@ -75,7 +75,12 @@ class Comparison:
 
 
 def compared(measure: Measure, with_: Measure) -> Comparison:
-    """`measure` minus `with_`."""
+    """`measure` minus `with_`.
+
+    Args:
+        measure: of one model.
+        with_: of the other.
+    """
     known = [each.spread for each in (measure, with_) if each.spread is not None]
     return Comparison(measure.mean - with_.mean, max(known, default=None), len(known) == 2)
 
@@ -109,6 +114,10 @@ def clearly_faster(speed: Speed, than: Speed) -> bool:
     """Whether its median is below the whole range of the other's repetitions.
 
     Whatever disturbs a measurement makes it slower, so the lower end is the one to trust.
+
+    Args:
+        speed: of one model.
+        than: the other's speed, on the same machine.
     """
     return speed.median < than.low
 

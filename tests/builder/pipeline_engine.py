@@ -36,5 +36,5 @@ class PipelineEngine(FakeEngine):
         self.pipeline = ConstantPipeline()
 
     @property
-    def lanes(self) -> Sequence[ConstantPipeline]:
+    def pipelines(self) -> Sequence[ConstantPipeline]:
         return (self.pipeline,)

@@ -38,7 +38,7 @@ class Int8SensitivityOptions:
         calibration: folder of calibration images; None for the recipe's.
         dataset: folder of the dataset; None for the recipe's.
         out: the engine folder, in which the reports are written too.
-        images: at most so many to compare on.
+        pictures: at most so many images to compare on.
     """
 
     subject: Path

@@ -30,8 +30,7 @@ from runtime.builder.pruning.make_plan import plan_from_checkpoint
 from runtime.builder.pruning.plan import PruningPlan, plan_from_file, write_plan
 from runtime.builder.pruning.recalibration import images_in, recalibrate
 from runtime.builder.pruning.request import INT8_ALIGNMENT, MaskRequest, PruningRequest
-from runtime.builder.pruning.unstructured import masks_from_checkpoint
-from runtime.builder.pruning.weight_masks import WeightMasks
+from runtime.builder.pruning.weight_masks import WeightMasks, masks_from_checkpoint
 from runtime.builder.swiftnet import SwiftNet
 from runtime.errors import InvalidInput
 from runtime.repository.manifest import InputSpec

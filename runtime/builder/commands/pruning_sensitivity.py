@@ -46,7 +46,7 @@ class PruningSensitivityOptions:
         out: folder for the measures, the table and the plot.
         split: images to judge on.
         only: shell pattern of their names; None for all.
-        images: at most so many of them, evenly spread; None for all.
+        pictures: at most so many images, evenly spread; None for all.
         groups: names of groups; empty for those of `blocks`.
         blocks: as in a `PruningRequest`; empty for all.
         ratios: shares to remove.
@@ -110,7 +110,7 @@ def run_pruning_sensitivity(
             images=judged,
             recalibration=_recalibration_images(dataset, judged, options),
             spec=card.input,
-            place=place,
+            device=place.device,
             importance=options.importance,
         )
         path = options.out / SENSITIVITY_NAME

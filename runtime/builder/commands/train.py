@@ -91,7 +91,7 @@ def run_train(plan: TrainingPlan, folder: Path, options: TrainOptions) -> Path:
             if options.keep_step is not None:
                 listeners.append(kept_step(training, options.keep_step, folder))
             trained = training.run(folder, _all_of(listeners))
-            report = narrator.measured(training.steps, trained)
+            report = narrator.measure(training.steps, trained)
         card = TrainingCard(
             dataset=learnt.name,
             pictures=len(learnt),

@@ -25,6 +25,11 @@ def onnx_from_model(model: nn.Module, height: int, width: int) -> onnx.ModelProt
     (1, classes, rows, columns) float32 before upsampling. Equal networks give equal bytes,
     whatever the version of torch.
 
+    Args:
+        model: in evaluation mode.
+        height: of the image in pixels.
+        width: of the image in pixels.
+
     Raises:
         BuildFailed: the network holds something the exporter does not know, or the exported
             graph does not compute what torch computes.

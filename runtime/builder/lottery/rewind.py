@@ -132,6 +132,11 @@ class Moment:
 def kept_step(training: Training, step: int, folder: Path) -> MomentKeeper:
     """A listener that writes a step of a training into its folder.
 
+    Args:
+        training: that is listened to.
+        step: optimiser steps after which to write.
+        folder: gets the file.
+
     Raises:
         InvalidInput: the training has no such step.
     """
@@ -164,7 +169,12 @@ class MomentKeeper:
 
 
 def write_moment(path: Path, moment: Moment) -> None:
-    """Writes a moment atomically."""
+    """Writes a moment atomically.
+
+    Args:
+        path: of the file.
+        moment: to be written.
+    """
     with whole_file(path) as file:
         torch.save(moment.content(), file)
 

@@ -20,22 +20,27 @@ TICKET_FORMAT = "swiftnet-runtime ticket"
 
 
 def plan_path(checkpoint: Path) -> Path:
-    """Of the plan that a checkpoint was pruned by."""
+    """The path of the plan that a checkpoint was pruned by."""
     return checkpoint.with_suffix(".plan.json")
 
 
 def masks_path(checkpoint: Path) -> Path:
-    """Of the masks that a checkpoint was pruned by."""
+    """The path of the masks that a checkpoint was pruned by."""
     return checkpoint.with_suffix(".masks.npz")
 
 
 def ticket_path(checkpoint: Path) -> Path:
-    """Of the ticket whose weights a checkpoint holds."""
+    """The path of the ticket whose weights a checkpoint holds."""
     return checkpoint.with_suffix(".ticket.pt")
 
 
 def write_cut(checkpoint: Path, cut: Cut) -> Path:
-    """Writes the plan or the masks of a checkpoint, and gives the file's path."""
+    """Writes the plan or the masks of a checkpoint, and gives the file's path.
+
+    Args:
+        checkpoint: path of the pruned network, which the file lies beside.
+        cut: what remained of it.
+    """
     if isinstance(cut, ChannelCut):
         write_plan(plan_path(checkpoint), cut.plan)
         return plan_path(checkpoint)
@@ -46,7 +51,12 @@ def write_cut(checkpoint: Path, cut: Cut) -> Path:
 
 
 def write_ticket(checkpoint: Path, ticket: Ticket) -> Path:
-    """Writes the ticket of a checkpoint, without its cut, and gives the file's path."""
+    """Writes the ticket of a checkpoint, without its cut, and gives the file's path.
+
+    Args:
+        checkpoint: path of the pruned network, which the file lies beside.
+        ticket: where its training begins.
+    """
     content = {
         "format": TICKET_FORMAT,
         "record": ticket.record.model_dump(),

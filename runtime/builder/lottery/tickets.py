@@ -100,6 +100,10 @@ def settings_for(arm: Arm, settings: TrainingSettings) -> TrainingSettings:
     """The settings of a ticket's training: those of the trained network, but for fine-tuning.
 
     Fine-tuning goes on at a tenth of the rate and without a warm-up, for as many epochs.
+
+    Args:
+        arm: how the pruned network is trained on.
+        settings: that the whole network was trained with.
     """
     if arm != "ft":
         return settings

@@ -14,7 +14,7 @@ from runtime.builder.pruning.request import PruningRequest
 from runtime.errors import InvalidInput
 
 Channels = Dict[str, int]
-"""By group: how many channels it keeps."""
+"""How many channels each group keeps, by its name."""
 
 
 def allocated(

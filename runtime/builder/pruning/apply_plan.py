@@ -25,7 +25,7 @@ class Cut(Protocol):
 
     @property
     def sha256(self) -> str:
-        """Of the decision."""
+        """SHA-256 of the decision."""
 
     def require_checkpoint(self, sha256: str) -> None:
         """Refuses a checkpoint on which the decision was not made.
@@ -45,7 +45,12 @@ class Cut(Protocol):
         """
 
     def tensor(self, name: str, value: Tensor) -> Tensor:
-        """What is left of a tensor of the state_dict, or of one shaped like it: a copy."""
+        """What is left of a tensor of the state_dict, or of one shaped like it: a copy.
+
+        Args:
+            name: its key in the state_dict.
+            value: of the shape before the cut.
+        """
 
 
 class ChannelCut:
@@ -69,7 +74,7 @@ class ChannelCut:
 
     @property
     def sha256(self) -> str:
-        """Of the plan."""
+        """SHA-256 of the plan."""
         return self.plan.sha256
 
     def require_checkpoint(self, sha256: str) -> None:
@@ -94,7 +99,12 @@ class ChannelCut:
         return _with_classes_of(self.plan.after, before)
 
     def tensor(self, name: str, value: Tensor) -> Tensor:
-        """The kept channels of `value`, on every axis that a group's channels lie on."""
+        """The kept channels of `value`, on every axis that a group's channels lie on.
+
+        Args:
+            name: its key in the state_dict.
+            value: of the shape before the cut.
+        """
         left = value.detach()
         for axis, kept in self._kept.get(name, {}).items():
             left = left.index_select(axis, kept.to(left.device))
@@ -103,6 +113,10 @@ class ChannelCut:
 
 def network_after(model: SwiftNet, cut: Cut) -> SwiftNet:
     """A new network with what the cut leaves of the model's weights and statistics.
+
+    Args:
+        model: to be pruned; it stays as it is.
+        cut: what is to remain.
 
     Raises:
         InvalidInput: the model is not of the geometry that the cut is for.
@@ -114,7 +128,12 @@ def network_after(model: SwiftNet, cut: Cut) -> SwiftNet:
 
 
 def state_after(state: Mapping[str, Tensor], cut: Cut) -> Dict[str, Tensor]:
-    """What the cut leaves of a state_dict."""
+    """What the cut leaves of a state_dict.
+
+    Args:
+        state: tensors by name, of the shapes before the cut.
+        cut: what is to remain.
+    """
     return {name: cut.tensor(name, value) for name, value in state.items()}
 
 
@@ -124,6 +143,10 @@ def moments_after(
     """What the cut leaves of an optimiser's state, given by parameter name and by moment.
 
     Tensors without axes, such as Adam's count of steps, stay as they are.
+
+    Args:
+        moments: by parameter, then by moment, each of its parameter's shape.
+        cut: what is to remain.
     """
     return {
         name: {
@@ -140,6 +163,10 @@ def pruned_from_plan(model: SwiftNet, plan: PruningPlan) -> SwiftNet:
     The model may hold other weights than those that the plan was made from, as when a ticket goes
     back to early ones; `ChannelCut.require_checkpoint` is for where it must not.
 
+    Args:
+        model: of the geometry that the plan is for; it stays as it is.
+        plan: which channels of each group stay.
+
     Raises:
         InvalidInput: the plan is for another geometry.
     """
@@ -148,6 +175,11 @@ def pruned_from_plan(model: SwiftNet, plan: PruningPlan) -> SwiftNet:
 
 def require_checkpoint(what: str, expected: str, given: str) -> None:
     """Refuses a checkpoint (by sha256) that is not the one a plan or masks were made for.
+
+    Args:
+        what: the decision is, such as "plan" or "masks".
+        expected: SHA-256 of the checkpoint that it was made for.
+        given: SHA-256 of the checkpoint to be pruned.
 
     Raises:
         InvalidInput: the hashes differ.
@@ -161,6 +193,10 @@ def require_checkpoint(what: str, expected: str, given: str) -> None:
 
 def require_geometry(expected: Architecture, given: Architecture) -> None:
     """Refuses a network whose layers are not those expected; classes and colours may differ.
+
+    Args:
+        expected: of the network that a decision was made for.
+        given: of the network to be pruned.
 
     Raises:
         InvalidInput: it names what differs.

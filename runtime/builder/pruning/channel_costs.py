@@ -54,7 +54,12 @@ class ChannelCosts:
         return Cost(parameters, macs)
 
     def padded(self, kept: Mapping[str, int], alignment: int) -> Cost:
-        """As `after`, on kernels that work in blocks of `alignment` channels; see `padded_macs`."""
+        """As `after`, on kernels that work in blocks of `alignment` channels; see `padded_macs`.
+
+        Args:
+            kept: channels by group; those not named keep all.
+            alignment: channels that a kernel works on together, 32 for INT8.
+        """
         channels = {**self.channels, **kept}
         leaders = {group.sets: channels[group.name] for group in self._all if not group.follows}
         widths = {

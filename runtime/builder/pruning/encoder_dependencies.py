@@ -11,7 +11,7 @@ from runtime.builder.swiftnet.encoder import norm_levels
 from runtime.builder.swiftnet.widths import plan_of
 
 DecoderReaders = Mapping[int, Member]
-"""By tap (0 to 3, finest first): the decoder's convolution that reads it."""
+"""The decoder's convolution that reads a tap, by the tap's number (0 to 3, finest first)."""
 
 
 class ResNetGroups:
@@ -29,7 +29,7 @@ class ResNetGroups:
         self._stem_is_apart = self._widths.stem != self._widths.stages[0]
 
     def all(self) -> List[Group]:
-        """In the order in which an image passes them."""
+        """The groups in the order in which an image passes them."""
         groups: List[Group] = []
         if self._stem_is_apart:
             stem = Group("stem", 1, ("stem",), self._widths.stem, (self._stem,), self._entry(0))
@@ -107,7 +107,7 @@ class MobileNetV2Groups:
         self._taps = plan_of(architecture.encoder).taps
 
     def all(self) -> List[Group]:
-        """In the order of the stages; the stem first."""
+        """The groups in the order of the stages; the stem first."""
         groups = [self._stem(), self._stream(0)]
         for stage in range(1, len(self._widths.stages)):
             groups += [self._stream(stage), *self._insides(stage)]

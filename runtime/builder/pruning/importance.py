@@ -55,6 +55,10 @@ class Importance:
 
         Rounding keeps the order of summation, which differs between machines, out of the ranking.
 
+        Args:
+            group: whose channels are scored.
+            state: the network's tensors by name.
+
         Raises:
             InvalidInput: the weights are not finite.
         """

@@ -16,7 +16,7 @@ from typing import List, Optional, Sequence, Tuple
 import numpy as np
 
 STEPS = 20_000
-"""Of the target; what an option saves is rounded down to whole ones, so the target is reached."""
+"""Parts of the target; what an option saves is rounded down to whole ones, so it is reached."""
 
 
 @dataclass(frozen=True)

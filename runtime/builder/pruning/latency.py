@@ -19,7 +19,7 @@ from runtime.files.atomic import write_whole
 from runtime.files.validation import first_complaint
 
 Widths = Mapping[str, Sequence[int]]
-"""By group: widths that it may be given, its own included."""
+"""Widths that each group may be given, its own included, by the group's name."""
 
 
 class LatencyTable(BaseModel):
@@ -50,7 +50,7 @@ class LatencyTable(BaseModel):
 
     @property
     def sha256(self) -> str:
-        """Of what it says."""
+        """SHA-256 of what the table says."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     def predicted(self, kept: Mapping[str, int]) -> float:
@@ -159,7 +159,12 @@ def _options(
 
 
 def write_latency_table(path: Path, table: LatencyTable) -> None:
-    """Writes it whole."""
+    """Writes it whole.
+
+    Args:
+        path: of the JSON file.
+        table: to be written.
+    """
     write_whole(path, (table.model_dump_json(indent=1) + "\n").encode())
 
 

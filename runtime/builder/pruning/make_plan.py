@@ -19,7 +19,7 @@ from runtime.builder.pruning.pruned_architecture import architecture_after
 from runtime.builder.pruning.request import PruningRequest
 
 Channels = Dict[str, np.ndarray]
-"""By group: positions of channels, ascending."""
+"""Positions of channels, ascending, by the group's name."""
 
 
 def plan_from_checkpoint(
@@ -87,7 +87,12 @@ def _prediction(table: LatencyTable, widths: Dict[str, int]) -> Prediction:
 
 
 def control_of(plan: PruningPlan, seed: int) -> PruningPlan:
-    """The plan's control: the same widths and checkpoint, but channels drawn at random."""
+    """The plan's control: the same widths and checkpoint, but channels drawn at random.
+
+    Args:
+        plan: whose widths to keep.
+        seed: of the draw.
+    """
     importance = Importance("random", seed)
     groups: Dict[str, GroupPlan] = {}
     for group in groups_of(plan.before):
@@ -99,7 +104,12 @@ def control_of(plan: PruningPlan, seed: int) -> PruningPlan:
 
 
 def best(scores: np.ndarray, count: int) -> np.ndarray:
-    """Positions of the `count` highest scores, ascending; among equals the lower position stays."""
+    """Positions of the `count` highest scores, ascending; among equals the lower position stays.
+
+    Args:
+        scores: (channels,) float64.
+        count: how many to choose.
+    """
     return np.sort(np.argsort(-scores, kind="stable")[:count])
 
 

@@ -61,7 +61,8 @@ class PruningPlan(BaseModel):
         widths: of the network after pruning, as `Widths.to_dict` gives them.
         features: channels of its decoder.
         request: what was asked for.
-        images: SHA-256 by name of those that guided the importance `context`; empty for others.
+        pictures: SHA-256 by name of the images that guided the importance `context`; empty for
+            others.
         latency: what the plan promises, where it was made for a budget.
         groups: by name, every group of the network.
     """
@@ -114,12 +115,17 @@ class PruningPlan(BaseModel):
 
     @property
     def sha256(self) -> str:
-        """Of the text."""
+        """SHA-256 of the plan as it is written to its file."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 def write_plan(path: Path, plan: PruningPlan) -> None:
-    """Writes a plan atomically: `path` holds the old file or the whole new one."""
+    """Writes a plan atomically: `path` holds the old file or the whole new one.
+
+    Args:
+        path: of the JSON file.
+        plan: to be written.
+    """
     write_whole(path, plan.text.encode())
 
 

@@ -13,6 +13,10 @@ from runtime.errors import InvalidInput
 def architecture_after(architecture: Architecture, kept: Mapping[str, int]) -> Architecture:
     """`architecture` with each group named in `kept` at that width.
 
+    Args:
+        architecture: before pruning.
+        kept: channels by group; those not named keep all.
+
     Raises:
         InvalidInput: groups that share a width would differ, or layers would appear or vanish.
     """

@@ -13,7 +13,7 @@ from runtime.builder.pruning.groups import Group
 from runtime.builder.pruning.request import PruningRequest
 
 Scores = Mapping[str, np.ndarray]
-"""By group: the importance of each channel, with a mean of 1."""
+"""The importance of each channel, with a mean of 1, by the group's name."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,12 @@ class Ranking:
         """Ranks by score divided by the group's price; equals stand in the order of the network.
 
         The best channels of each group, as many as floor and cap protect, are left out.
+
+        Args:
+            chosen: groups that may become narrower.
+            scores: by group, (channels,) float64.
+            request: with the floor and the cap of a group.
+            price: by group, what one channel of it costs.
         """
         voters = [group for group in chosen if not group.follows]
         ranked: List[Tuple[float, int, str]] = []

@@ -74,10 +74,10 @@ def recalibrate(
     count = min(math.ceil(len(images) / batch), len(images) // 2)
     with _measuring(model):
         for indices in np.array_split(np.arange(len(images)), count):
-            model(_stacked([images[index] for index in indices], spec).to(device))
+            model(_read_batch([images[index] for index in indices], spec).to(device))
 
 
-def _stacked(images: Sequence[Path], spec: InputSpec) -> Tensor:
+def _read_batch(images: Sequence[Path], spec: InputSpec) -> Tensor:
     bgr = (np.ascontiguousarray(read_image(path)[..., ::-1]) for path in images)
     return torch.from_numpy(np.concatenate([network_input(image, spec) for image in bgr]))
 

@@ -77,7 +77,7 @@ class PruningRequest(BaseModel):
 
     @field_validator("size")
     @classmethod
-    def _a_image(cls, size: Tuple[int, int]) -> Tuple[int, int]:
+    def _an_image(cls, size: Tuple[int, int]) -> Tuple[int, int]:
         if min(size) < SMALLEST_SIDE:
             raise InvalidInput(
                 f"the image is {size[0]}x{size[1]}", f"Count on at least {SMALLEST_SIDE} pixels"

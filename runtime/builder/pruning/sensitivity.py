@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
+import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from typing_extensions import Literal
 
@@ -27,7 +28,6 @@ from runtime.builder.pruning.make_plan import plan_from_checkpoint
 from runtime.builder.pruning.recalibration import recalibrate
 from runtime.builder.pruning.request import PruningRequest
 from runtime.builder.swiftnet import SwiftNet
-from runtime.builder.training.distributed import Place
 from runtime.errors import InvalidInput
 from runtime.files.atomic import write_whole
 from runtime.files.validation import first_complaint
@@ -82,7 +82,12 @@ class PruningSensitivity(BaseModel):
     points: Dict[str, Dict[str, Point]] = {}
 
     def points_lost(self, group: str, ratio: str) -> float:
-        """Percentage points of mIoU below the whole network; negative for a gain."""
+        """Percentage points of mIoU below the whole network; negative for a gain.
+
+        Args:
+            group: its name.
+            ratio: as the report spells it, such as "0.25".
+        """
         return 100 * (self.whole_miou - self.points[group][ratio].miou)
 
 
@@ -94,7 +99,7 @@ class Trial:
         images: labelled ones to judge on.
         recalibration: training images to measure batch norms on.
         spec: the network's input.
-        place: where it runs.
+        device: where networks run.
         importance: which channels go first.
         seed: of the random importance.
     """
@@ -102,7 +107,7 @@ class Trial:
     images: SegmentationDataset
     recalibration: Tuple[Path, ...]
     spec: InputSpec
-    place: Place
+    device: torch.device
     importance: str = "l1"
     seed: int = 0
 
@@ -112,19 +117,19 @@ class Trial:
             f"{checkpoint.sha256} {self.importance} {self.seed} "
             f"{self.spec.model_dump_json()}".encode()
         )
-        judged = [path for each in self.images.samples for path in (each.image, each.labels)]
+        judged = [path for sample in self.images.samples for path in (sample.image, sample.labels)]
         for path in (*judged, *self.recalibration):
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
 
     def miou(self, network: SwiftNet) -> float:
-        """Of a network as it is."""
-        predict = ModelPredictor(network.to(self.place.device), self.spec, self.place.device)
+        """Mean IoU of a network as it is, 0 to 1."""
+        predict = ModelPredictor(network.to(self.device), self.spec, self.device)
         return evaluate(predict, self.images).miou
 
     def recalibrated_miou(self, network: SwiftNet) -> float:
-        """Of a network whose batch norms are measured first; it is changed."""
-        network = network.to(self.place.device)
+        """Mean IoU of a network whose batch norms are measured first, 0 to 1; it is changed."""
+        network = network.to(self.device)
         recalibrate(network, self.recalibration, self.spec)
         return self.miou(network)
 
@@ -153,7 +158,12 @@ class SensitivityStudy:
             )
 
     def left(self, groups: Sequence[Group], ratios: Sequence[float]) -> int:
-        """Networks still to be measured, the whole one included."""
+        """Networks still to be measured, the whole one included.
+
+        Args:
+            groups: to be cut, each alone.
+            ratios: shares of a group's channels to remove, 0 to 1.
+        """
         return len(list(self._lacking(groups, ratios))) + (self._found is None)
 
     def run(
@@ -173,13 +183,13 @@ class SensitivityStudy:
             InvalidInput: a ratio removes no channel of a group, or an image is broken.
         """
         if self._found is None:
-            self._found = self._begun()
+            self._found = self._begin()
             advance()
         costs = ChannelCosts(
             self._checkpoint.architecture, self._trial.spec.height, self._trial.spec.width
         )
         for group, ratio in list(self._lacking(groups, ratios)):
-            measured = self._measured(group, ratio, costs)
+            measured = self._measure(group, ratio, costs)
             others = self._found.points.get(group.name, {})
             self._found = self._found.model_copy(
                 update={
@@ -203,7 +213,7 @@ class SensitivityStudy:
                 if f"{ratio:g}" not in known.get(group.name, {}):
                     yield group, ratio
 
-    def _begun(self) -> PruningSensitivity:
+    def _begin(self) -> PruningSensitivity:
         trial = self._trial
         whole = copy.deepcopy(self._checkpoint.model)
         begun = PruningSensitivity(
@@ -217,7 +227,7 @@ class SensitivityStudy:
         self._write(begun)
         return begun
 
-    def _measured(self, group: Group, ratio: float, costs: ChannelCosts) -> Point:
+    def _measure(self, group: Group, ratio: float, costs: ChannelCosts) -> Point:
         request = PruningRequest.model_validate(
             {
                 "ratios": {group.name: ratio},

@@ -1,9 +1,14 @@
-"""Masks of single weights: applied to a network, held during training, kept on disk."""
+"""Unstructured pruning: masks of single weights, ranked by magnitude and held at zero.
+
+For research: every kernel of the runtime multiplies by a zero as by any other number, so neither
+multiply-adds nor milliseconds fall. What it shows is how few weights a network needs, and which.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -13,13 +18,16 @@ from typing import Any, BinaryIO, Dict, List, Mapping, Tuple
 import numpy as np
 import torch
 from numpy.lib.npyio import NpzFile
-from torch import Tensor
+from torch import Tensor, nn
 
+from runtime.builder.checkpoint import Checkpoint
 from runtime.builder.pruning.apply_plan import require_checkpoint, require_geometry
+from runtime.builder.pruning.request import MaskRequest
 from runtime.builder.swiftnet import Architecture, SwiftNet
 from runtime.errors import InvalidInput, RuntimeFault
 from runtime.files.atomic import whole_file
 
+CLASSIFIER = "logits.conv.weight"
 MASKS_FORMAT = "swiftnet-runtime weight masks"
 RECORD = "record"
 BROKEN = (OSError, EOFError, TypeError, ValueError, KeyError, zipfile.BadZipFile)
@@ -61,7 +69,7 @@ class WeightMasks:
 
     @property
     def sha256(self) -> str:
-        """Of the masks and what they are for."""
+        """SHA-256 of the masks and of what they are for."""
         digest = hashlib.sha256(self._record().encode())
         for name in sorted(self.remaining):
             digest.update(np.packbits(self.remaining[name]).tobytes())
@@ -77,7 +85,12 @@ class WeightMasks:
         return before
 
     def tensor(self, name: str, value: Tensor) -> Tensor:
-        """A copy of `value`, with zeroes where weights are removed."""
+        """A copy of `value`, with zeroes where weights are removed.
+
+        Args:
+            name: its key in the state_dict.
+            value: of the weight's shape.
+        """
         mask = self.remaining.get(name)
         left = value.detach()
         return left.clone() if mask is None else left * torch.from_numpy(mask).to(left.device)
@@ -103,6 +116,10 @@ class WeightMasks:
 
         Without the latter an optimiser's momentum and decay would bring them back; without the
         former, weights that were loaded in the meantime.
+
+        Args:
+            model: trained from now on, of the geometry of the masks.
+            optimiser: of its weights.
         """
         device = next(model.parameters()).device
         masks = {name: torch.from_numpy(mask).to(device) for name, mask in self.remaining.items()}
@@ -156,6 +173,54 @@ class WeightMasks:
             "masks": self._names(),
         }
         return json.dumps(record, sort_keys=True)
+
+
+def masks_from_checkpoint(checkpoint: Checkpoint, request: MaskRequest) -> WeightMasks:
+    """One round of iterative magnitude pruning: the smallest of the remaining weights go.
+
+    Only weights of convolutions are removed, and none of the classifier's. A weight of exactly
+    zero counts as removed, so the next round starts from nothing but a checkpoint trained under
+    the masks of the last one. Among equal magnitudes the first in the network goes first.
+
+    Source: Frankle and Carbin, "The lottery ticket hypothesis", ICLR 2019 (arXiv 1803.03635).
+
+    Args:
+        checkpoint: the network whose weights are ranked.
+        request: the share of the remaining weights to remove, and whether layers compete.
+
+    Raises:
+        InvalidInput: weights are not finite.
+    """
+    magnitudes = {
+        f"{name}.weight": np.abs(module.weight.detach().cpu().numpy())
+        for name, module in checkpoint.model.named_modules()
+        if isinstance(module, nn.Conv2d) and f"{name}.weight" != CLASSIFIER
+    }
+    for name, magnitude in magnitudes.items():
+        if not np.isfinite(magnitude).all():
+            raise InvalidInput(
+                f"{name} is not finite", "Take an earlier checkpoint: the training has diverged"
+            )
+    ranked = [list(magnitudes)] if request.scope == "global" else [[name] for name in magnitudes]
+    remaining: Dict[str, np.ndarray] = {}
+    for names in ranked:
+        remaining.update(
+            _without_smallest({name: magnitudes[name] for name in names}, request.ratio)
+        )
+    return WeightMasks(checkpoint.architecture, remaining, checkpoint.sha256)
+
+
+def _without_smallest(magnitudes: Dict[str, np.ndarray], share: float) -> Dict[str, np.ndarray]:
+    flat = np.concatenate([magnitude.reshape(-1) for magnitude in magnitudes.values()])
+    removed = flat == 0
+    left = int(flat.size - removed.sum())
+    order = np.argsort(np.where(removed, np.inf, flat), kind="stable")
+    removed[order[: min(math.ceil(share * left), max(0, left - 1))]] = True
+    edges = np.cumsum([magnitude.size for magnitude in magnitudes.values()])[:-1]
+    return {
+        name: ~part.reshape(magnitudes[name].shape)
+        for name, part in zip(magnitudes, np.split(removed, edges))
+    }
 
 
 def _archive(file: BinaryIO) -> NpzFile:

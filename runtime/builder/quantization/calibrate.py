@@ -62,7 +62,7 @@ class RangeTable(BaseModel):
 
     @property
     def images_sha256(self) -> str:
-        """Of the set of images: one number for names and contents."""
+        """SHA-256 of the set of images, their names and contents."""
         return images_sha256(self.images)
 
     def thresholds(self, rule: str) -> Dict[str, float]:
@@ -123,6 +123,12 @@ def tensors_of_images(
 ) -> Iterator[List[np.ndarray]]:
     """The runner's tensors of one image after another, valid until the next.
 
+    Args:
+        runner: of the graph, with the tensors to be looked at as outputs.
+        images: paths.
+        spec: preprocessing.
+        advance: called after each image.
+
     Raises:
         InvalidInput: an image is missing, cannot be decoded or is a label map; it is named.
         BuildFailed: the network's numbers are not finite on an image.
@@ -180,7 +186,7 @@ def table_text(table: RangeTable) -> str:
 
 
 def table_sha256(table: RangeTable) -> str:
-    """Of the table as it is written to disk."""
+    """SHA-256 of the table as it is written to disk."""
     return hashlib.sha256(table_text(table).encode()).hexdigest()
 
 

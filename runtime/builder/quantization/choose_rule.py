@@ -48,11 +48,11 @@ def choose_rule(
             measured[rule] = measured[same]
             continue
         measured[rule] = answers.compared(int8_from_float(model, thresholds, options), advance)
-    scores = scored(measured)
+    scores = score_rules(measured)
     return (*best_rule(scores), scores)
 
 
-def scored(measured: Mapping[str, Comparison]) -> Dict[str, RuleScore]:
+def score_rules(measured: Mapping[str, Comparison]) -> Dict[str, RuleScore]:
     """The measures of every rule, against the best one by mIoU (or agreement)."""
     best = max(measured.values(), key=lambda comparison: comparison.quality())
     scores: Dict[str, RuleScore] = {}

@@ -43,13 +43,23 @@ class ComparisonSet:
 
     @classmethod
     def of_dataset(cls, dataset: SegmentationDataset, count: int) -> ComparisonSet:
-        """At most `count` of a dataset, evenly spread."""
+        """At most `count` of a dataset, evenly spread.
+
+        Args:
+            dataset: labelled images.
+            count: at most so many of them.
+        """
         some = dataset.spread(count)
-        return cls(tuple(image.image for image in some.samples), some)
+        return cls(tuple(sample.image for sample in some.samples), some)
 
     @classmethod
     def of_images(cls, images: Sequence[Path], count: int) -> ComparisonSet:
-        """At most `count` images without labels, evenly spread."""
+        """At most `count` images without labels, evenly spread.
+
+        Args:
+            images: paths.
+            count: at most so many of them.
+        """
         return cls(evenly(images, count))
 
 
@@ -102,7 +112,7 @@ class Comparison:
 
 
 def mean_iou(counts: np.ndarray) -> float:
-    """Of a (classes, classes) matrix of (truth, prediction) counts."""
+    """Mean IoU, 0 to 1, of a (classes, classes) matrix of (truth, prediction) counts."""
     matrix = ConfusionMatrix(len(counts))
     matrix.counts += counts
     return matrix.mean_iou()
@@ -114,6 +124,10 @@ def noise_of_difference(one: Comparison, other: Comparison) -> float:
     The jackknife: with d_i the difference without block i, sqrt((n-1)/n * sum((d_i - mean d)^2))
     (B. Efron, "The jackknife, the bootstrap and other resampling plans", 1982, section 3). As
     both graphs saw the same images, how hard those are cancels out.
+
+    Args:
+        one: a graph's counts.
+        other: another graph's, of the same blocks of images.
     """
     blocks = len(one.pixels)
     if blocks < 2:
@@ -155,7 +169,7 @@ class FloatAnswers:
             self._logits.append(logits)
             self._labels.append(labels)
             advance()
-        self.itself = self._counted(lambda i: (self._logits[i], self._labels[i]), lambda: None)
+        self.itself = self._count(lambda i: (self._logits[i], self._labels[i]), lambda: None)
 
     def compared(
         self, model: onnx.ModelProto, advance: Callable[[], None] = lambda: None
@@ -167,7 +181,7 @@ class FloatAnswers:
             advance: called after each image.
         """
         runner = OnnxRunner(model)
-        return self._counted(lambda index: self._answer(runner, index), advance)
+        return self._count(lambda index: self._answer(runner, index), advance)
 
     def _answer(self, runner: OnnxRunner, index: int) -> Tuple[np.ndarray, np.ndarray]:
         """Some of the logits, and the labels at the image's own size."""
@@ -181,7 +195,7 @@ class FloatAnswers:
         shown = at_model_size[placement.rows, placement.columns]
         return logits[:, ::step, ::step].copy(), resize_labels(shown, height, width)
 
-    def _counted(
+    def _count(
         self,
         answer: Callable[[int], Tuple[np.ndarray, np.ndarray]],
         advance: Callable[[], None],

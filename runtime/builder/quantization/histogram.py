@@ -46,7 +46,7 @@ class Histogram:
 
     @property
     def width(self) -> float:
-        """Of one bin."""
+        """The width of one bin."""
         return self.maximum / BINS
 
 
@@ -56,7 +56,12 @@ def maximum(histogram: Histogram) -> float:
 
 
 def percentile(histogram: Histogram, share: float) -> float:
-    """The smallest bin edge below which at least `share` of the values lie."""
+    """The smallest bin edge below which at least `share` of the values lie.
+
+    Args:
+        histogram: counts of absolute values.
+        share: of the values, 0 to 1.
+    """
     below = np.cumsum(histogram.counts)
     enough = int(np.searchsorted(below, share * below[-1]))
     return (min(enough, BINS - 1) + 1) * histogram.width

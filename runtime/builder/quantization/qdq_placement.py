@@ -66,6 +66,10 @@ class Placement:
 def placement_for(wiring: OnnxGraph, options: QuantizationOptions) -> Placement:
     """Applies every rule.
 
+    Args:
+        wiring: the float graph, with its tensors' producers and readers.
+        options: which layers stay in float.
+
     Raises:
         InvalidConfig: `keep_float` names a convolution that the graph does not have.
     """
@@ -77,6 +81,10 @@ def placement_for(wiring: OnnxGraph, options: QuantizationOptions) -> Placement:
 
 def quantized_convolutions(wiring: OnnxGraph, options: QuantizationOptions) -> Set[str]:
     """Every convolution but those a rule keeps in float.
+
+    Args:
+        wiring: the float graph, with its tensors' producers and readers.
+        options: which layers stay in float.
 
     Raises:
         InvalidConfig: `keep_float` names a convolution that the graph does not have.
@@ -119,7 +127,12 @@ def gives_the_logits(node: onnx.NodeProto) -> bool:
 
 
 def convolution_inputs(wiring: OnnxGraph, convolutions: Set[str]) -> List[Edge]:
-    """What a quantized convolution reads is quantized, per tensor."""
+    """What a quantized convolution reads is quantized, per tensor.
+
+    Args:
+        wiring: the float graph, with its tensors' producers and readers.
+        convolutions: names of those that become INT8.
+    """
     return [
         Edge(node.name, 0, node.input[0])
         for node in wiring.of_type("Conv")
@@ -132,6 +145,11 @@ def identity_inputs(wiring: OnnxGraph, convolutions: Set[str], decoder_sums: boo
 
     TensorRT runs convolution, addition and rectifier as one kernel whose precision is that of
     the identity; quantizing the convolution's side too would tear that kernel apart.
+
+    Args:
+        wiring: the float graph, with its tensors' producers and readers.
+        convolutions: names of those that become INT8.
+        decoder_sums: whether additions of the decoder are quantized as well.
     """
     edges: List[Edge] = []
     for node in wiring.of_type("Add"):

@@ -80,7 +80,12 @@ def with_corrected_biases(
 
 
 def dequantized_weights(wiring: OnnxGraph, options: QuantizationOptions) -> Dict[str, np.ndarray]:
-    """The weights that the INT8 twin computes with, by convolution, as float32."""
+    """The weights that the INT8 twin computes with, by convolution, as float32.
+
+    Args:
+        wiring: the float graph, with its tensors' producers and readers.
+        options: which layers stay in float.
+    """
     placement = placement_for(wiring, options)
     return {
         name: weight.integers * scales[:, None, None, None]

@@ -88,7 +88,12 @@ class SensitivityReport(BaseModel):
 
 
 def layers_of(model: onnx.ModelProto, options: QuantizationOptions) -> Tuple[str, ...]:
-    """The convolutions that `options` quantizes, by module, in the graph's order."""
+    """The convolutions that `options` quantizes, by module, in the graph's order.
+
+    Args:
+        model: the float master.
+        options: which layers stay in float.
+    """
     wiring = OnnxGraph(model)
     chosen = quantized_convolutions(wiring, options)
     names = [node.name for node in wiring.of_type("Conv") if node.name in chosen]
@@ -141,7 +146,7 @@ class SensitivityStudy:
             return report
         given = answers()
         if report is None:
-            report = self._begun(given)
+            report = self._begin(given)
         for view, layer in report.lacks(views):
             found = Deviation.of(given.compared(self._twin(view, layer)))
             measured = {**getattr(report, view), layer: found}
@@ -150,7 +155,7 @@ class SensitivityStudy:
             advance()
         return report
 
-    def _begun(self, answers: FloatAnswers) -> SensitivityReport:
+    def _begin(self, answers: FloatAnswers) -> SensitivityReport:
         twin = int8_from_float(self._model, self._thresholds, self._options)
         report = SensitivityReport(
             key=self._key,
@@ -173,7 +178,12 @@ class SensitivityStudy:
 
 
 def report_from_file(path: Path, key: str) -> Optional[SensitivityReport]:
-    """What a former run left, if it measured the very same."""
+    """What a former run left, if it measured the very same.
+
+    Args:
+        path: of the JSON file.
+        key: of what is to be measured; a report with another one does not count.
+    """
     if not path.is_file():
         return None
     try:

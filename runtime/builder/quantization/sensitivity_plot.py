@@ -1,4 +1,4 @@
-"""A study of layers as an image: what each breaks alone, and what keeping it in float mends."""
+"""A study of layers as a figure: what each breaks alone, and what keeping it in float mends."""
 
 from __future__ import annotations
 

@@ -37,7 +37,13 @@ class Cost:
 
 
 def cost_of(architecture: Architecture, height: int, width: int) -> Cost:
-    """Counts `architecture` for one image of `height` x `width` pixels."""
+    """Counts `architecture` for one image of `height` x `width` pixels.
+
+    Args:
+        architecture: of the network.
+        height: of the image in pixels.
+        width: of the image in pixels.
+    """
     with torch.device("meta"):
         model = SwiftNet(architecture).eval()
         image = torch.empty(1, 3, height, width)
@@ -49,6 +55,12 @@ def padded_macs(architecture: Architecture, height: int, width: int, alignment: 
 
     INT8 kernels work in blocks of 32 channels (FP16: 8), so a width of 33 runs like one of 64. The
     image's three channels and the classes stay as they are.
+
+    Args:
+        architecture: of the network.
+        height: of the image in pixels.
+        width: of the image in pixels.
+        alignment: channels that a kernel works on together.
     """
     padded = dataclasses.replace(
         architecture,

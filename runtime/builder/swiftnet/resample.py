@@ -13,20 +13,35 @@ from torch.nn import functional
 
 
 def resize_like(x: Tensor, reference: Tensor) -> Tensor:
-    """Bilinear resize of (N, C, h, w) to the size of `reference`, with half-pixel centres."""
+    """Bilinear resize of (N, C, h, w) to the size of `reference`, with half-pixel centres.
+
+    Args:
+        x: (N, C, h, w).
+        reference: (N, any, H, W).
+    """
     size = reference.shape[-2:]
     return functional.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
 
 def shrink(image: Tensor, factor: int) -> Tensor:
-    """Bicubic 1/`factor` of (N, C, H, W), without antialiasing; odd remainders are dropped."""
+    """Bicubic 1/`factor` of (N, C, H, W), without antialiasing; odd remainders are dropped.
+
+    Args:
+        image: (N, C, H, W).
+        factor: by which rows and columns become fewer.
+    """
     return functional.interpolate(
         image, scale_factor=1 / factor, mode="bicubic", align_corners=False
     )
 
 
 def adaptive_average_pool(x: Tensor, grid: int) -> Tensor:
-    """Mean of (N, C, h, w) over `grid` rows and as many columns as keep the cells nearly square."""
+    """Mean of (N, C, h, w) over `grid` rows and as many columns as keep the cells nearly square.
+
+    Args:
+        x: (N, C, h, w).
+        grid: rows of the result.
+    """
     height, width = x.shape[-2:]
     return functional.adaptive_avg_pool2d(x, (grid, max(1, round(width / height * grid))))
 

@@ -95,6 +95,12 @@ class Widths:
     ) -> Widths:
         """Widths of `encoder`; those not given are the full ones, or follow from those given.
 
+        Args:
+            encoder: such as "resnet18" or "mobilenet_v2".
+            stem: channels of the first convolution.
+            stages: channels between the blocks of each stage.
+            inner: for each stage, channels within each of its blocks.
+
         Raises:
             InvalidConfig: the encoder has another number of stages.
         """
@@ -193,7 +199,12 @@ class Widths:
 
 
 def round_up(width: int, alignment: int) -> int:
-    """The smallest multiple of `alignment` that is not below `width`."""
+    """The smallest multiple of `alignment` that is not below `width`.
+
+    Args:
+        width: channels.
+        alignment: channels.
+    """
     return -(-width // alignment) * alignment
 
 

@@ -29,6 +29,10 @@ ORDER, VIEW = 0, 1  # keep the two streams of random numbers apart
 def steps_per_epoch(samples: int, batch: int) -> int:
     """Full batches in an epoch; images left over have their turn in another epoch's order.
 
+    Args:
+        samples: training images.
+        batch: images per step, over all devices together.
+
     Raises:
         InvalidInput: there are fewer images than a batch takes.
     """
@@ -60,7 +64,7 @@ class Visits(Sampler[List[Visit]]):
     """The visits of each step from `first_step` to the end, for one of the devices.
 
     Args:
-        images: how many there are.
+        samples: how many there are.
         settings: seed, epochs and batch.
         first_step: steps that are already done.
         place: which share of every batch is wanted.
@@ -96,5 +100,11 @@ class Visits(Sampler[List[Visit]]):
 
 
 def batches(views: RandomViews, visits: Visits, workers: int) -> DataLoader[Batch]:
-    """One batch per step; `workers` processes make them ahead of time, 0 makes them in this one."""
+    """One batch per step; `workers` processes make them ahead of time, 0 makes them in this one.
+
+    Args:
+        views: makes an image's view.
+        visits: which images each batch visits.
+        workers: processes.
+    """
     return DataLoader(views, batch_sampler=visits, num_workers=workers)

@@ -74,7 +74,7 @@ class Training:
     Args:
         settings: what the result depends on.
         model: a SwiftNet with its weights at step 0.
-        images: to learn from.
+        samples: labelled images to learn from.
         spec: the model's input; images are brought to its geometry as in serving.
         options: how to run.
         place: this process among those that train together.
@@ -221,7 +221,7 @@ def _fingerprint(
 ) -> str:
     """SHA-256 of what the result follows from: settings, images' names, initial weights."""
     digest = hashlib.sha256(settings.model_dump_json().encode() + spec.model_dump_json().encode())
-    digest.update("\n".join(f"{p.split}/{p.name}" for p in samples.samples).encode())
+    digest.update("\n".join(f"{each.split}/{each.name}" for each in samples.samples).encode())
     for key, value in model.state_dict().items():
         digest.update(key.encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())

@@ -87,6 +87,12 @@ def summed_loss(
 
     They are returned apart, because devices that share a batch must divide by the count over all
     of them.
+
+    Args:
+        losses: (batch, height, width) float32, 0 where nothing is labelled.
+        labels: (batch, height, width) int64, class ids or `ignore_id`.
+        weights: (batch, height, width) float32, or None for equal ones.
+        ignore_id: label of pixels that do not count.
     """
     total = losses.sum() if weights is None else (losses * weights).sum()
     return total, (labels != ignore_id).sum()

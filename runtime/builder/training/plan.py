@@ -138,6 +138,10 @@ def samples(plan: TrainingPlan) -> Tuple[SegmentationDataset, Optional[Segmentat
 def start(plan: TrainingPlan, learnt: SegmentationDataset) -> Start:
     """The initial model, for the classes of the dataset; what is new in it follows from the seed.
 
+    Args:
+        plan: what the initial weights are.
+        learnt: the images to learn from, for their classes.
+
     Raises:
         InvalidInput: the weights to start from cannot be read or do not fit.
         InvalidConfig: there is no such network.
@@ -159,7 +163,13 @@ def start(plan: TrainingPlan, learnt: SegmentationDataset) -> Start:
 def input_spec(
     plan: TrainingPlan, learnt: SegmentationDataset, architecture: Architecture
 ) -> InputSpec:
-    """The input of the model to be trained."""
+    """The input of the model to be trained.
+
+    Args:
+        plan: which may fix the size, and says how images are brought to it.
+        learnt: the images to learn from; the first one's size is taken where the plan fixes none.
+        architecture: whose normalisation of colours holds.
+    """
     size = plan.size or learnt.load(0)[1].shape
     return InputSpec(
         height=size[0],

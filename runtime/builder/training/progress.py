@@ -145,10 +145,15 @@ class TrainingProgress:
             self._bar.update(self._task, loss=loss)
             self._write(step.number, {"loss": loss, "learning_rate": step.learning_rate})
         if step.number < step.of and step.number % (self._measure_every * step.per_epoch) == 0:
-            self.measured(step.number, step.model)
+            self.measure(step.number, step.model)
 
-    def measured(self, step: int, model: SwiftNet) -> Optional[EvaluationReport]:
-        """Evaluates a model, tells of it and returns what was measured, if anything can be."""
+    def measure(self, step: int, model: SwiftNet) -> Optional[EvaluationReport]:
+        """Evaluates a model, tells of it and returns what was measured, if anything can be.
+
+        Args:
+            step: optimiser steps done.
+            model: as it is then.
+        """
         if self._measure is None:
             return None
         report = self._measure(model)

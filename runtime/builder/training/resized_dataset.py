@@ -61,7 +61,7 @@ class FittedSamples:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> Decoded:
-        """As `fitted_image` returns it; the arrays are shared and must not be written to."""
+        """As `fitted_sample` returns it; the arrays are shared and must not be written to."""
         if index in self._kept:
             return self._kept[index]
         sample = self.dataset.load(index)

@@ -64,7 +64,13 @@ class TrainingSettings(Table):
 
 
 def learning_rate(settings: TrainingSettings, step: int, steps: int) -> float:
-    """The decoder's rate at a step: linear warm-up, then half a cosine from peak to final rate."""
+    """The decoder's rate at a step: linear warm-up, then half a cosine from peak to final rate.
+
+    Args:
+        settings: peak, final rate and length of the warm-up.
+        step: counted from 0.
+        steps: of the whole training.
+    """
     if step < settings.warmup_steps:
         return settings.learning_rate * (step + 1) / settings.warmup_steps
     share = (step - settings.warmup_steps) / max(1, steps - settings.warmup_steps)

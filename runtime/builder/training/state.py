@@ -62,6 +62,11 @@ class TrainingState:
     def restore(self, folder: Path, fingerprint: str) -> bool:
         """Takes over the state in `folder`; False when there is none.
 
+        Args:
+            folder: of the training.
+            fingerprint: SHA-256 of what the result follows from; a state of another training is
+                refused.
+
         Raises:
             InvalidInput: the state there cannot be read, or belongs to another training.
         """

@@ -21,7 +21,7 @@ from runtime.experiments.profile.heat_map import write_heat_map
 from runtime.experiments.profile.openvino_timing import OpenVinoTiming
 from runtime.experiments.profile.profile import Profile, not_faster
 from runtime.experiments.profile.profile_tables import by_backend, forward_table, level_table
-from runtime.experiments.profile.runner import Model, Timed, name_of, numbered, profiled
+from runtime.experiments.profile.runner import Model, Timed, name_of, numbered, profile_models
 from runtime.experiments.profile.tensorrt_profile import profile_from_tensorrt
 from runtime.experiments.profile.torch_timing import TorchTiming
 from runtime.experiments.study.speed_step import machine_in_words
@@ -70,7 +70,7 @@ def run_profile(job: ProfileOptions) -> str:
     """
     profiles = [profile_from_tensorrt(path) for path in job.tensorrt]
     if job.models:
-        profiles = [*profiled(_opened(job), job.repetitions), *profiles]
+        profiles = [*profile_models(_open_models(job), job.repetitions), *profiles]
     if not profiles:
         raise InvalidInput("nothing was given to profile", "Give a checkpoint or an engine folder")
     tables = (level_table(profiles), forward_table(profiles))
@@ -80,7 +80,7 @@ def run_profile(job: ProfileOptions) -> str:
     return text
 
 
-def _opened(job: ProfileOptions) -> List[Tuple[Model, Timed]]:
+def _open_models(job: ProfileOptions) -> List[Tuple[Model, Timed]]:
     """Backend by backend, and within each the models in their order.
 
     Behind the first model stands its encoder alone, if it is a checkpoint.

@@ -33,7 +33,13 @@ NOISE = 0.01
 def widths_to_measure(
     architecture: Architecture, alignment: int, most: int
 ) -> List[Tuple[Group, int]]:
-    """Each group that can be chosen, at up to `most` evenly spaced multiples of the alignment."""
+    """Each group that can be chosen, at up to `most` evenly spaced multiples of the alignment.
+
+    Args:
+        architecture: of the whole network.
+        alignment: channels that every width is a multiple of.
+        most: widths of each group at most.
+    """
     chosen: List[Tuple[Group, int]] = []
     for group in leaders_of(groups_of(architecture)):
         possible = list(range(alignment, group.channels, alignment))
@@ -42,7 +48,7 @@ def widths_to_measure(
     return chosen
 
 
-def measured_table(
+def measure_table(
     architecture: Architecture,
     size: Size,
     precision: TablePrecision,

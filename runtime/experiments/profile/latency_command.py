@@ -16,7 +16,7 @@ from runtime.errors import InvalidInput
 from runtime.experiments.profile.latency import (
     Size,
     TablePrecision,
-    measured_table,
+    measure_table,
     widths_to_measure,
 )
 
@@ -77,7 +77,7 @@ def run_latency_table(job: TableJob) -> str:
         )
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task("narrower networks", total=len(widths))
-        table = measured_table(
+        table = measure_table(
             checkpoint.architecture,
             size,
             job.precision,

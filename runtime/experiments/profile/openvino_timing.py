@@ -15,7 +15,7 @@ from runtime.inference.backends.openvino_core import openvino_core
 
 
 class OpenVinoTiming:
-    """A network on OpenVINO's CPU plugin; see `subject.Timed`.
+    """A network on OpenVINO's CPU plugin; see `runner.Timed`.
 
     It is compiled twice, because counting costs time of its own.
 
@@ -41,13 +41,13 @@ class OpenVinoTiming:
         self._image = np.random.default_rng(0).normal(size=(1, 3, *size)).astype(np.float32)
 
     def forward(self) -> float:
-        """See `subject.Timed`."""
+        """See `runner.Timed`."""
         started = time.perf_counter()
         self._plain.infer({INPUT: self._image})
         return 1e3 * (time.perf_counter() - started)
 
     def layers(self) -> LayerTimes:
-        """See `subject.Timed`."""
+        """See `runner.Timed`."""
         self._counting.infer({INPUT: self._image})
         times: Dict[str, float] = {}
         for layer in self._counting.profiling_info:

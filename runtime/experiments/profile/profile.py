@@ -41,7 +41,7 @@ class Profile:
 
     @property
     def levels(self) -> Tuple[int, ...]:
-        """Of the pyramid, the finest first."""
+        """Levels of the pyramid, the finest first."""
         return tuple(sorted({place.level for place in self.parts if place.level is not None}))
 
     def encoder_parts(self) -> Tuple[str, ...]:

@@ -43,25 +43,25 @@ class Model:
     architecture: Architecture
 
 
-def profiled(subjects: Sequence[Tuple[Model, Timed]], repetitions: int) -> List[Profile]:
+def profile_models(models: Sequence[Tuple[Model, Timed]], repetitions: int) -> List[Profile]:
     """Profiles all of them in turns, so that a machine that slows down does so for all.
 
     Args:
-        subjects: models on their backends; the first model is the whole network.
+        models: their backends; the first is the whole network.
         repetitions: passes that count; a few before them do not.
 
     Raises:
-        InvalidInput: no layer of a subject belongs to a SwiftNet.
+        InvalidInput: no layer of a model belongs to a SwiftNet.
     """
-    passes: List[List[LayerTimes]] = [[] for _ in subjects]
-    forwards: List[List[float]] = [[] for _ in subjects]
+    passes: List[List[LayerTimes]] = [[] for _ in models]
+    forwards: List[List[float]] = [[] for _ in models]
     for number in range(WARM_UP_PASSES + repetitions):
-        for index, (_, timed) in enumerate(subjects):
+        for index, (_, timed) in enumerate(models):
             forward, layers = timed.forward(), timed.layers()
             if number >= WARM_UP_PASSES:
                 forwards[index].append(forward)
                 passes[index].append(layers)
-    whole = subjects[0][0].architecture
+    whole = models[0][0].architecture
     return [
         profile_from_passes(
             (model.name, timed.backend),
@@ -70,12 +70,17 @@ def profiled(subjects: Sequence[Tuple[Model, Timed]], repetitions: int) -> List[
             places_in(model.architecture.encoder),
             narrowed_blocks(model.architecture, whole),
         )
-        for index, (model, timed) in enumerate(subjects)
+        for index, (model, timed) in enumerate(models)
     ]
 
 
 def narrowed_blocks(pruned: Architecture, whole: Architecture) -> FrozenSet[str]:
-    """Encoder blocks in which some group has fewer channels than in the whole network."""
+    """Encoder blocks in which some group has fewer channels than in the whole network.
+
+    Args:
+        pruned: the network to mark.
+        whole: the network that it is compared with.
+    """
     if pruned.encoder != whole.encoder:
         return frozenset()
     channels: Mapping[str, int] = {group.name: group.channels for group in groups_of(pruned)}

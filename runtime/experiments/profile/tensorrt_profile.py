@@ -16,7 +16,7 @@ from runtime.experiments.profile.layer_map import places_in
 from runtime.experiments.profile.profile import LayerTimes, Profile, profile_from_passes
 
 ENCODERS = {"backbone.features": "mobilenet_v2"}
-"""By what their layers are called; every other is a ResNet."""
+"""Encoders by what their layers are called; every other is a ResNet."""
 
 
 def profile_from_tensorrt(path: Path) -> Profile:

@@ -21,7 +21,7 @@ REST = "rest"
 
 
 class TorchTiming:
-    """A network on the CPU in float32; see `subject.Timed`.
+    """A network on the CPU in float32; see `runner.Timed`.
 
     Args:
         network: or its encoder; put into evaluation mode.
@@ -35,14 +35,14 @@ class TorchTiming:
         self._image = torch.zeros(1, 3, *size)
 
     def forward(self) -> float:
-        """See `subject.Timed`."""
+        """See `runner.Timed`."""
         started = time.perf_counter()
         with torch.no_grad():
             self._network(self._image)
         return 1e3 * (time.perf_counter() - started)
 
     def layers(self) -> LayerTimes:
-        """See `subject.Timed`.
+        """See `runner.Timed`.
 
         All levels share their convolutions and run one after the other, so the n-th call of a
         module belongs to level n.

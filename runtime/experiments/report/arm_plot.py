@@ -36,6 +36,10 @@ def write_arm_plot(study: Study, path: Path) -> bool:
     A point is the mean of a model's seeds, the small dots are the seeds themselves, and the lines
     across are the whole networks.
 
+    Args:
+        study: whose models to show.
+        path: of the PNG.
+
     Returns:
         Whether anything was pruned; without it there is nothing to compare, and nothing is written.
     """

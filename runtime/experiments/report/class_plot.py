@@ -14,7 +14,7 @@ from runtime.experiments.report.variants import Study
 from runtime.repository.manifest import Precision
 
 MOST_CLASSES = 24
-"""Of more classes, those are drawn that change most; the tables have all."""
+"""The most classes that are drawn, those that change most; the tables have all."""
 DARK = 0.62  # of the scale: where black letters are no longer readable
 # Points at full colour: a smaller scale would paint noise, a larger one hide all but collapses.
 SMALLEST_SCALE, LARGEST_SCALE = 2.0, 10.0
@@ -22,6 +22,12 @@ SMALLEST_SCALE, LARGEST_SCALE = 2.0, 10.0
 
 def write_class_plot(study: Study, precision: Precision, judged: str, path: Path) -> bool:
     """A heat map with numbers: points of IoU against the whole network in the same precision.
+
+    Args:
+        study: whose models to show.
+        precision: of both networks that are compared.
+        judged: name of the set of images.
+        path: of the PNG.
 
     Returns:
         Whether there was anything to compare; without it nothing is written.
@@ -68,6 +74,11 @@ def class_changes(
     study: Study, precision: Precision, judged: str
 ) -> Tuple[List[str], List[str], np.ndarray]:
     """What pruning does to each class.
+
+    Args:
+        study: whose models to compare.
+        precision: of both networks that are compared.
+        judged: name of the set of images.
 
     Returns:
         Labels of the pruned models that can be compared, `mean` and names of the classes, and

@@ -25,7 +25,12 @@ def findings_of(study: Study) -> List[str]:
 
 
 def compared_in_words(first: Tuple[str, Measure], second: Tuple[str, Measure]) -> str:
-    """A clause on who is above whom, or that nobody can tell; measures are shares."""
+    """A clause on who is above whom, or that nobody can tell; measures are shares.
+
+    Args:
+        first: a name and its mean IoU, a share.
+        second: another name and its mean IoU.
+    """
     (name, measure), (other, reference) = first, second
     comparison = compared(measure, reference)
     points = f"{abs(comparison.difference) * 100:.2f} points"
@@ -45,17 +50,22 @@ def _worth(comparison: Comparison) -> str:
 
 
 def best_in_words(names: Sequence[str], measures: Sequence[Measure]) -> str:
-    """Which of several has the highest mean, as far as the seeds' spread lets one say so."""
+    """Which of several has the highest mean, as far as the seeds' spread lets one say so.
+
+    Args:
+        names: at least one.
+        measures: mean IoU of each, as shares.
+    """
     if len(names) == 1:
         return f"{names[0]} is the only one: {measures[0].mean * 100:.2f} % mIoU"
-    order = sorted(range(len(names)), key=lambda i: -measures[i].mean)
+    ranking = sorted(range(len(names)), key=lambda i: -measures[i].mean)
     leaders = best_of(measures)
     if not leaders:
         return f"none of {_listed(names)} is better than the others"
     if len(leaders) > 1:
-        tied = _listed([names[i] for i in order if i in leaders])
+        tied = _listed([names[i] for i in ranking if i in leaders])
         return f"{tied} are best and do not differ by more than the spread of their seeds"
-    top, runner_up = order[0], order[1]
+    top, runner_up = ranking[0], ranking[1]
     clause = compared_in_words((names[top], measures[top]), (names[runner_up], measures[runner_up]))
     return f"the best is {names[top]} with {measures[top].mean * 100:.2f} % mIoU; {clause}"
 
@@ -131,7 +141,13 @@ def _small_losses(study: Study) -> Iterator[str]:
 
 
 def loses_little(study: Study, variant: Variant, precision: Precision) -> bool:
-    """Whether it loses at most a point against the full model in the most exact precision."""
+    """Whether it loses at most a point against the full model in the most exact precision.
+
+    Args:
+        study: that the variant belongs to.
+        variant: a pruned network.
+        precision: that it runs in.
+    """
     before = _exact_miou_of_whole(study, variant)
     after = variant.miou(precision, study.judged[0])
     if before is None or after is None:

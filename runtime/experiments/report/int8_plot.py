@@ -19,6 +19,10 @@ MARKERS = "osD^v"
 def write_int8_plot(study: Study, path: Path) -> bool:
     """Points of mIoU that each model gains or loses from FP32 to INT8, on every judged set.
 
+    Args:
+        study: whose models to show.
+        path: of the PNG.
+
     Returns:
         Whether there was anything to compare; without it nothing is written.
     """

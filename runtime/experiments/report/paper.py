@@ -1,63 +1,25 @@
-"""What the pruning study that this project continues reports: facts, none of them measured here.
-
-Source: the slides "Pruning and quantization of SwiftNet", whose tables are named in each row. Its
-network is SwiftNet with a ResNet-34 encoder on three pyramid levels, 1024 x 2048 pixels; parameters
-and multiply-adds are of 150 classes. Pruning by 50 % takes half of the channels of the stem and the
-named residual blocks. Arms: LTH (lottery ticket), FT (fine-tuning), RI (random initialisation).
-"""
+"""What the pruning study that this project continues reports, read from the data file beside it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Dict, Optional, Tuple
+from functools import lru_cache
+from pathlib import Path
+from typing import Optional, Tuple
 
-NETWORK: Dict[str, Any] = {
-    "encoder": "resnet34",
-    "variant": "pyramid",
-    "levels": 3,
-    "output_stride": 8,
-    "features": 128,
-    "classes": 150,
-}
-SIZE = (1024, 2048)
-RATIO = 0.5
-GTX, XAVIER = "GTX 1080 Ti", "AGX Xavier"
-ADE20K, OLD_ROMB, ROMB = "ADE20K", "old Romb", "updated Romb"
+from pydantic import Field, model_validator
+from typing_extensions import Literal
+
+from runtime.files.toml import Table, read_toml, table_from_values
+from runtime.repository.manifest import Precision
+
+PAPER_FILE = Path(__file__).with_name("paper.toml")
+MANUAL = "runtime/experiments/report/paper.py"
 
 
-@dataclass(frozen=True)
-class PaperModel:
-    """A network of the paper.
+class PaperRow(Table):
+    """One measurement of one of the paper's networks.
 
     Attributes:
-        name: the paper's words.
-        blocks: the residual blocks that were pruned; empty for the full model.
-        parameters: learned numbers.
-        gmacs: 10^9 multiply-adds for one image, to two digits.
-        widths_known: whether half of the channels of `blocks` is all that is missing. The widths
-            that iterative pruning arrived at are not published.
-    """
-
-    name: str
-    blocks: Tuple[str, ...]
-    parameters: int
-    gmacs: float
-    widths_known: bool = True
-
-
-FULL = PaperModel("full", (), 22_040_278, 209.67)
-BLOCKS_1_2 = PaperModel("blocks 1 and 2 pruned", ("1", "2"), 20_857_526, 139.68)
-ALL_BLOCKS = PaperModel("all blocks pruned", ("1", "2", "3", "4"), 6_010_806, 59.75)
-ITERATIVE = PaperModel("iteratively pruned", (), 21_004_589, 143.13, widths_known=False)
-MODELS = (FULL, BLOCKS_1_2, ALL_BLOCKS, ITERATIVE)
-
-
-@dataclass(frozen=True)
-class PaperRow:
-    """One measurement of the paper.
-
-    Attributes:
-        model: the network.
         dataset: what it was judged on.
         miou: mean IoU in percent.
         arm: as in `runtime prune --then`; None where the paper names none.
@@ -67,45 +29,107 @@ class PaperRow:
         start: what was trained before on another dataset, in words.
     """
 
-    model: PaperModel
     dataset: str
-    miou: float
-    arm: Optional[str] = None
-    precision: Optional[str] = None
+    miou: float = Field(gt=0, le=100)
+    arm: Optional[Literal["lth", "ft", "ri"]] = None
+    precision: Optional[Precision] = None
     device: Optional[str] = None
-    fps: Optional[float] = None
+    fps: Optional[float] = Field(default=None, gt=0)
     start: str = ""
 
+    @model_validator(mode="after")
+    def _speed_has_a_device(self) -> PaperRow:
+        if (self.device is None) != (self.fps is None):
+            raise ValueError("a device and images per second belong together")
+        return self
 
-TRANSFERRED = "from ADE20K"
+    def is_comparable_with(self, other: PaperRow) -> bool:
+        """Whether both were measured on the same data and device, in the same precision."""
+        conditions = (other.dataset, other.device, other.precision)
+        return (self.dataset, self.device, self.precision) == conditions
 
-ROWS: Tuple[PaperRow, ...] = (
-    # Two tables: "Performance on Ade20k for model pruned by 50% in first 2 blocks" and "all 4".
-    PaperRow(FULL, ADE20K, 33.89, device=GTX, fps=18.43),
-    PaperRow(BLOCKS_1_2, ADE20K, 32.48, "lth", device=GTX, fps=24.63),
-    PaperRow(BLOCKS_1_2, ADE20K, 32.05, "ft", device=GTX, fps=24.63),
-    PaperRow(BLOCKS_1_2, ADE20K, 20.39, "ri", device=GTX, fps=24.63),
-    PaperRow(ALL_BLOCKS, ADE20K, 30.55, "lth", device=GTX, fps=36.30),
-    PaperRow(ALL_BLOCKS, ADE20K, 31.49, "ft", device=GTX, fps=36.30),
-    PaperRow(ALL_BLOCKS, ADE20K, 22.84, "ri", device=GTX, fps=36.30),
-    # "Performance on Romb data for iteratively pruned model on Ade20k and finetuned on Romb data"
-    PaperRow(FULL, OLD_ROMB, 48.6, device=GTX, fps=18.2),
-    PaperRow(ITERATIVE, OLD_ROMB, 49.5, device=GTX, fps=23.4, start=TRANSFERRED),
-    # "Performance on Jetson AGX Xavier and old Romb data"
-    PaperRow(FULL, OLD_ROMB, 48.6, precision="fp16", device=XAVIER, fps=16.4),
-    PaperRow(FULL, OLD_ROMB, 48.6, precision="int8", device=XAVIER, fps=30.4),
-    PaperRow(ITERATIVE, OLD_ROMB, 49.5, None, "fp16", XAVIER, 20.4, TRANSFERRED),
-    PaperRow(ITERATIVE, OLD_ROMB, 49.5, None, "int8", XAVIER, 34.4, TRANSFERRED),
-    # "Performance on new Romb data"
-    PaperRow(FULL, ROMB, 65.86, start="from random"),
-    PaperRow(FULL, ROMB, 70.65, start=TRANSFERRED),
-    PaperRow(BLOCKS_1_2, ROMB, 76.06),
-    PaperRow(ALL_BLOCKS, ROMB, 75.54),
-    # "Performance on Jetson AGX Xavier and updated data"
-    PaperRow(FULL, ROMB, 70.65, precision="fp16", device=XAVIER, fps=16.4),
-    PaperRow(FULL, ROMB, 70.60, precision="int8", device=XAVIER, fps=30.4),
-    PaperRow(BLOCKS_1_2, ROMB, 76.1, precision="fp16", device=XAVIER, fps=23.0),
-    PaperRow(BLOCKS_1_2, ROMB, 75.6, precision="int8", device=XAVIER, fps=37.9),
-    PaperRow(ALL_BLOCKS, ROMB, 75.5, precision="fp16", device=XAVIER, fps=37.4),
-    PaperRow(ALL_BLOCKS, ROMB, 75.0, precision="int8", device=XAVIER, fps=54.5),
-)
+
+class PaperModel(Table):
+    """A network of the paper.
+
+    Attributes:
+        name: the paper's words.
+        blocks: the residual blocks that were pruned; empty for the full model.
+        parameters: learned numbers.
+        gmacs: 10^9 multiply-adds for one image, to two digits.
+        widths_known: whether half of the channels of `blocks` is all that is missing. The widths
+            that iterative pruning arrived at are not published.
+        rows: all that the paper measured of it.
+    """
+
+    name: str
+    blocks: Tuple[str, ...] = ()
+    parameters: int = Field(gt=0)
+    gmacs: float = Field(gt=0)
+    widths_known: bool = True
+    rows: Tuple[PaperRow, ...] = Field(min_length=1)
+
+
+class PaperNetwork(Table):
+    """The geometry that all networks of the paper share, in the words of an `Architecture`.
+
+    Parameters and multiply-adds are those with this number of classes.
+    """
+
+    encoder: str
+    variant: str
+    levels: int = Field(ge=1)
+    output_stride: int = Field(ge=1)
+    features: int = Field(ge=1)
+    classes: int = Field(ge=1)
+
+
+class Paper(Table):
+    """The figures of the paper.
+
+    Attributes:
+        network: what all its networks have in common.
+        size: height and width of its images in pixels.
+        ratio: share of the channels that pruning took from each named block.
+        models: its networks, the full one first.
+    """
+
+    network: PaperNetwork
+    size: Tuple[int, int]
+    ratio: float = Field(gt=0, lt=1)
+    models: Tuple[PaperModel, ...] = Field(min_length=1)
+
+    @property
+    def full(self) -> PaperModel:
+        """The network of which nothing was pruned."""
+        return self.models[0]
+
+    @model_validator(mode="after")
+    def _everything_has_a_baseline(self) -> Paper:
+        if self.full.blocks or not self.full.widths_known:
+            raise ValueError("the first model is not the full one")
+        for model in self.models:
+            for row in model.rows:
+                if not any(row.is_comparable_with(full) for full in self.full.rows):
+                    raise ValueError(
+                        f"the full model was not measured as {model.name} was on {row.dataset}"
+                    )
+        return self
+
+    def baseline_of(self, row: PaperRow) -> PaperRow:
+        """The full model on the same data, device and precision; of two, the more accurate."""
+        alike = [full for full in self.full.rows if row.is_comparable_with(full)]
+        return max(alike, key=lambda full: full.miou)
+
+
+@lru_cache(maxsize=None)
+def paper_from_file(path: Path = PAPER_FILE) -> Paper:
+    """Reads the paper's figures.
+
+    Raises:
+        InvalidConfig: the file is missing, not TOML, or contradicts itself.
+    """
+    values = read_toml(path, "paper", "Install the package again").values
+    return table_from_values(
+        Paper, values, "paper", str(path), "runtime/experiments/report/paper.py"
+    )

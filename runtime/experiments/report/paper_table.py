@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Callable, Iterator, Optional, Tuple
 
 from runtime.experiments.measure import Measure, exactly
-from runtime.experiments.report.paper import PaperRow
-from runtime.experiments.report.paper_match import Counterpart, baseline_of, counterpart_of
+from runtime.experiments.report.paper import Paper, PaperRow, paper_from_file
+from runtime.experiments.report.paper_match import Counterpart, counterpart_of
 from runtime.experiments.report.variants import Study, Variant, backend_of, precision_of
 from runtime.experiments.table import Cell, Column, Table
 from runtime.repository.manifest import Precision
@@ -61,13 +61,14 @@ def paper_table(study: Study) -> Table:
 
 
 def _lines(study: Study) -> Iterator[_Line]:
+    paper = paper_from_file()
     for variants in study.families.values():
         for variant in variants:
             for precision in study.precisions:
                 yield _ours(study, variant, precision)
-        counterpart = counterpart_of(study, variants[0])
-        for row in counterpart.rows:
-            yield _theirs(row, counterpart)
+        counterpart = counterpart_of(paper, study, variants[0])
+        for row in counterpart.model.rows:
+            yield _theirs(paper, counterpart, row)
 
 
 def _ours(study: Study, variant: Variant, precision: Precision) -> _Line:
@@ -92,18 +93,18 @@ def _ours(study: Study, variant: Variant, precision: Precision) -> _Line:
     )
 
 
-def _theirs(row: PaperRow, counterpart: Counterpart) -> _Line:
-    full = baseline_of(row)
-    words = [row.model.name, (row.arm or "").upper(), row.start and f"({row.start})"]
+def _theirs(paper: Paper, counterpart: Counterpart, row: PaperRow) -> _Line:
+    model, full = counterpart.model, paper.baseline_of(row)
+    words = [model.name, (row.arm or "").upper(), row.start and f"({row.start})"]
     return _Line(
         whose=SAME if counterpart.same else ANOTHER,
         model=" ".join(word for word in words if word),
         judged=row.dataset,
         precision=row.precision,
-        parameters=row.model.parameters,
-        gmacs=row.model.gmacs,
+        parameters=model.parameters,
+        gmacs=model.gmacs,
         miou=exactly(row.miou / 100),
-        change=None if row.model is full.model else (row.miou - full.miou) / 100,
+        change=None if model is paper.full else (row.miou - full.miou) / 100,
         device=row.device,
         fps=row.fps,
         speed_up=row.fps / full.fps if row.fps and full.fps and row is not full else None,

@@ -50,7 +50,12 @@ def pareto_front(candidates: Sequence[Candidate]) -> List[Candidate]:
 
 
 def by_macs(study: Study, judged: str) -> List[Candidate]:
-    """All models in all precisions, which do not change their multiply-adds."""
+    """All models in all precisions, which do not change their multiply-adds.
+
+    Args:
+        study: whose models compete.
+        judged: name of the set of images.
+    """
     return [
         Candidate(variant, precision, miou, variant.first.macs / 1e9)
         for variant in study.variants
@@ -61,7 +66,13 @@ def by_macs(study: Study, judged: str) -> List[Candidate]:
 
 
 def by_time(study: Study, judged: str, backend: str) -> List[Candidate]:
-    """All models that were timed on a backend."""
+    """All models that were timed on a backend.
+
+    Args:
+        study: whose models compete.
+        judged: name of the set of images.
+        backend: that they were timed on.
+    """
     return [
         Candidate(variant, precision, miou, speed.median, speed)
         for place in study.places

@@ -35,6 +35,11 @@ APART = 0.018  # of the axis: between precisions that cost the same
 def write_macs_plot(study: Study, judged: str, path: Path) -> bool:
     """A front for each precision: INT8 does not change the number of multiply-adds.
 
+    Args:
+        study: whose models to show.
+        judged: name of the set of images.
+        path: of the PNG.
+
     Returns:
         Whether any model was judged; without it nothing is written.
     """
@@ -58,6 +63,12 @@ def write_macs_plot(study: Study, judged: str, path: Path) -> bool:
 
 def write_time_plot(study: Study, judged: str, backend: str, path: Path) -> bool:
     """One front: on a clock a model in INT8 competes with another one in FP32.
+
+    Args:
+        study: whose models to show.
+        judged: name of the set of images.
+        backend: that they were timed on.
+        path: of the PNG.
 
     Returns:
         Whether any model was judged and timed; without it nothing is written.

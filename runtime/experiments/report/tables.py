@@ -46,7 +46,12 @@ def cost_table(study: Study) -> Table:
 
 
 def accuracy_table(study: Study, judged: str) -> Table:
-    """Mean IoU by precision, what pruning and INT8 change, agreement with FP32."""
+    """Mean IoU by precision, what pruning and INT8 change, agreement with FP32.
+
+    Args:
+        study: whose models to list.
+        judged: name of the set of images.
+    """
     columns = _names(study)
     for precision in study.precisions:
         columns.append(_miou(study, precision, judged))
@@ -87,7 +92,13 @@ def speed_table(study: Study) -> Optional[Table]:
 
 
 def class_table(study: Study, precision: Precision, judged: str) -> Table:
-    """Intersection over union of every class by model, and their means below."""
+    """Intersection over union of every class by model, and their means below.
+
+    Args:
+        study: whose models to list.
+        precision: of the networks that were judged.
+        judged: name of the set of images.
+    """
     by_variant = {v.label: v.iou(precision, judged) for v in study.variants}
     names = list(next((ious for ious in by_variant.values() if ious), {}))
     cells = {

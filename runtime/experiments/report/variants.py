@@ -78,7 +78,7 @@ class Variant:
         }
 
     def speed(self, where: str) -> Optional[Speed]:
-        """Of all seeds that were timed: the mean median, and the widest range."""
+        """The mean median and the widest range of all seeds that were timed; None if none was."""
         timed = [model.speed[where] for model in self.seeds if where in model.speed]
         if not timed:
             return None
@@ -91,12 +91,24 @@ class Variant:
 
 
 def report_of(model: StudiedModel, precision: Precision, judged: str) -> Optional[EvaluationReport]:
-    """What was measured of one row; None if nothing was."""
+    """What was measured of one row; None if nothing was.
+
+    Args:
+        model: a row of the study.
+        precision: of the build that was judged.
+        judged: name of the set of images.
+    """
     return model.accuracy.get(precision, {}).get(judged)
 
 
 def miou_of(model: StudiedModel, precision: Precision, judged: str) -> Optional[float]:
-    """Mean IoU of one row, as a share."""
+    """Mean IoU of one row, as a share.
+
+    Args:
+        model: a row of the study.
+        precision: of the build that was judged.
+        judged: name of the set of images.
+    """
     report = report_of(model, precision, judged)
     return None if report is None else report.miou
 
@@ -172,7 +184,12 @@ class Study:
         return next(each for each in self.places if backend_of(each) == backend_of(place))
 
     def times_full(self, variant: Variant, place: str) -> Optional[float]:
-        """How many times as fast as the whole network in the backend's most exact precision."""
+        """How many times as fast as the whole network in the backend's most exact precision.
+
+        Args:
+            variant: to compare with its whole network.
+            place: a backend with a precision, such as `openvino int8`.
+        """
         whole = self.whole_of(variant)
         reference = None if whole is None else whole.speed(self.reference_place(place))
         speed = variant.speed(place)

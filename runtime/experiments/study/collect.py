@@ -118,7 +118,7 @@ class Collector:
 def _by_precision(
     found: Mapping[str, Mapping[str, Any]], measure: str, read: Callable[[Any], Value]
 ) -> Dict[Precision, Dict[str, Value]]:
-    """From by judged set and then by precision to the other way round."""
+    """A measure by precision and then by judged set, from results by judged set alone."""
     turned: Dict[Precision, Dict[str, Value]] = {}
     for name, result in found.items():
         for precision, value in result[measure].items():

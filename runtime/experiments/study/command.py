@@ -19,7 +19,7 @@ from runtime.experiments.study.console import (
 )
 from runtime.experiments.study.graph import graph_of
 from runtime.experiments.study.recipe import recipe_from_file
-from runtime.experiments.study.resolve import prepared_study
+from runtime.experiments.study.resolve import prepare_study
 from runtime.experiments.study.runner import Runner, only_study_in
 from runtime.experiments.study.store import StepStore
 
@@ -45,7 +45,7 @@ class StudyOptions:
     speed: bool = True
 
 
-def run_study(order: StudyOptions) -> None:
+def run_study(options: StudyOptions) -> None:
     """Does all steps of the study that are not done.
 
     Raises:
@@ -53,23 +53,23 @@ def run_study(order: StudyOptions) -> None:
         InvalidInput: the dataset or a checkpoint cannot be used.
         BuildFailed: steps failed, or another process runs this study.
     """
-    if order.jobs < 1:
-        raise InvalidInput(f"--jobs is {order.jobs}", "Give a whole number from 1 up")
-    recipe = recipe_from_file(order.recipe)
-    study = prepared_study(recipe, order.recipe.parent, order.data)
+    if options.jobs < 1:
+        raise InvalidInput(f"--jobs is {options.jobs}", "Give a whole number from 1 up")
+    recipe = recipe_from_file(options.recipe)
+    study = prepare_study(recipe, options.recipe.parent, options.data)
     graph = graph_of(study)
-    store = StepStore(order.out, graph.steps)
-    if order.dry_run:
+    store = StepStore(options.out, graph.steps)
+    if options.dry_run:
         Console(file=sys.stdout).print(steps_table(graph.steps, store))
         return
-    order.out.mkdir(parents=True, exist_ok=True)
+    options.out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
-    with only_study_in(order.out) as lock, progress_on(console) as progress:
-        collector = Collector(study, graph, store, order.out)
+    with only_study_in(options.out) as lock, progress_on(console) as progress:
+        collector = Collector(study, graph, store, options.out)
         collector.collect()
         audience = ConsoleAudience(console, progress, collector.collect)
-        steps = {n: s for n, s in graph.steps.items() if order.speed or n != graph.speed}
-        with Runner(steps, store, order.jobs, audience, lock) as runner:
+        steps = {n: s for n, s in graph.steps.items() if options.speed or n != graph.speed}
+        with Runner(steps, store, options.jobs, audience, lock) as runner:
             runner.run()
         results = collector.collect()
     if runner.failures:

@@ -88,7 +88,12 @@ def progress_on(console: Console) -> Progress:
 
 
 def steps_table(steps: Mapping[str, Step], store: StepStore) -> Table:
-    """Every step with its state and what it depends on."""
+    """Every step with its state and what it depends on.
+
+    Args:
+        steps: of the study, by name.
+        store: where they lie.
+    """
     table = Table(title="steps of the study")
     for heading in ("step", "state", "key", "after"):
         table.add_column(heading, overflow="fold")

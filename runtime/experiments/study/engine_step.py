@@ -37,7 +37,7 @@ def engine(job: Job, folder: Path) -> Made:
     """Exports, calibrates and quantizes; what a killed attempt did in the folder is not repeated.
 
     Raises:
-        RuntimeFault: as `engine.chain.build_engine`.
+        RuntimeFault: as `build_engine`.
     """
     precisions: Tuple[Precision, ...] = tuple(job.parameters["precisions"])
     images: Tuple[Path, ...] = ()
@@ -45,18 +45,18 @@ def engine(job: Job, folder: Path) -> Made:
     if "int8" in precisions:
         calibration = CalibrationChoice.model_validate(job.how["calibration"])
         chosen = calibration.of(open_dataset(Path(job.how["dataset"])))
-        images = _linked(chosen, folder / IMAGES)
-    order = _order(job, folder / ENGINE, precisions, calibration, images)
-    write_whole(order.out / RECIPE_NAME, engine_recipe.recipe_text(order.recipe).encode())
-    build_engine(order)
+        images = _link_images(chosen, folder / IMAGES)
+    build = _resolved_build(job, folder / ENGINE, precisions, calibration, images)
+    write_whole(build.out / RECIPE_NAME, engine_recipe.recipe_text(build.recipe).encode())
+    build_engine(build)
     outputs = [engine_file(precision) for precision in precisions]
     outputs += [f"{ENGINE}/{name}" for name in (RECIPE_NAME, MANIFEST_NAME)]
-    if order.canary is not None:
+    if build.canary is not None:
         outputs += [f"{ENGINE}/{name}" for name in (CANARY_IMAGE, CANARY_LABELS)]
     return tuple(outputs), {}
 
 
-def _order(
+def _resolved_build(
     job: Job,
     out: Path,
     precisions: Tuple[Precision, ...],
@@ -92,15 +92,15 @@ def _order(
     )
 
 
-def _linked(chosen: SegmentationDataset, folder: Path) -> Tuple[Path, ...]:
+def _link_images(chosen: SegmentationDataset, folder: Path) -> Tuple[Path, ...]:
     """A folder of links to the images, so that the engine's own recipe can name them."""
     folder.mkdir(exist_ok=True)
     expected: List[str] = []
-    for image in chosen.samples:
-        link = folder / f"{image.split}-{image.image.name}"
+    for sample in chosen.samples:
+        link = folder / f"{sample.split}-{sample.image.name}"
         expected.append(link.name)
         if not link.is_symlink():
-            link.symlink_to(image.image.resolve())
+            link.symlink_to(sample.image.resolve())
     for stale in {path.name for path in folder.iterdir()} - set(expected):
         (folder / stale).unlink()
     return images_in(folder)

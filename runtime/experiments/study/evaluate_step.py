@@ -11,7 +11,7 @@ from runtime.builder.engine.accuracy import judge_builds
 from runtime.experiments.study.recipe import JudgedChoice
 from runtime.experiments.study.step import Job, Made
 from runtime.inference.backends.open_engine import open_engine
-from runtime.inference.segmenter import Segmenter
+from runtime.inference.segmenter import Segmenter, segmenters_of
 from runtime.repository.engine_folder import EngineFolder
 from runtime.repository.manifest import Precision
 
@@ -31,9 +31,9 @@ def judge(job: Job, _: Path) -> Made:
             artefact = job.inputs[precision]
             manifest = EngineFolder(artefact.parent).manifest
             build = next(b for b in manifest.builds if b.artefact == artefact.name)
-            # A slot of this mode has one thread, as other steps run meanwhile.
+            # A segmenter of this mode has one thread, as other steps run meanwhile.
             engine = open_engine(manifest, build, artefact, mode="throughput")
-            segmenters[precision] = Segmenter(manifest, opened.enter_context(engine).slots[0])
+            segmenters[precision] = segmenters_of(manifest, opened.enter_context(engine))[0]
         reports, agreement = judge_builds(segmenters, images)
     return (), {
         "accuracy": {name: report.model_dump(mode="json") for name, report in reports.items()},

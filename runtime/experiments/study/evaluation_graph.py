@@ -13,7 +13,12 @@ SPEED = "speed"
 
 
 def judging_steps(study: PreparedStudy, row: Row) -> List[Step]:
-    """From a trained network to its accuracy on every set of images."""
+    """From a trained network to its accuracy on every set of images.
+
+    Args:
+        study: that the network belongs to.
+        row: the network, and where its checkpoint comes from.
+    """
     recipe = study.recipe
     precisions = list(recipe.precisions)
     builds: Dict[str, Source] = {name: row.build(name) for name in recipe.precisions}
@@ -39,7 +44,12 @@ def judging_steps(study: PreparedStudy, row: Row) -> List[Step]:
 
 
 def measuring_step(study: PreparedStudy, rows: Sequence[Row]) -> Optional[Step]:
-    """The last step, which runs alone: all builds in turns; None if nobody asked for it."""
+    """The last step, which runs alone: all builds in turns; None if nobody asked for it.
+
+    Args:
+        study: which may ask for speed.
+        rows: networks to be timed.
+    """
     choice = study.recipe.speed
     if choice is None:
         return None

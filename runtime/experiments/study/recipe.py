@@ -73,7 +73,7 @@ class ImageChoice(Table):
 
     Attributes:
         split: the one they are in.
-        images: shell pattern of their names.
+        pictures: shell pattern of their names.
         without: shell pattern of names that are left out.
     """
 

@@ -106,7 +106,7 @@ class PreparedStudy:
 
     @property
     def sha256(self) -> str:
-        """Of what the recipe decides, plans and checkpoints included; not of where files lie."""
+        """SHA-256 of what the recipe, its plans and its checkpoints say, wherever files lie."""
         models = [
             [
                 model.name,
@@ -119,7 +119,7 @@ class PreparedStudy:
         return key_of(decided(self.recipe, {"dataset", "models"}), models)
 
 
-def prepared_study(
+def prepare_study(
     recipe: StudyRecipe,
     base: Path,
     data: Optional[Path] = None,
@@ -152,12 +152,12 @@ def prepared_study(
     )
 
 
-def content_sha256(images: SegmentationDataset) -> str:
-    """Of names, classes, images and label maps."""
-    digest = hashlib.sha256(repr(images.classes).encode())
-    for image in images.samples:
-        digest.update(f"{image.split}/{image.name}\n".encode())
-        for path in (image.image, image.labels):
+def content_sha256(dataset: SegmentationDataset) -> str:
+    """SHA-256 of a data set: names, classes, images and label maps."""
+    digest = hashlib.sha256(repr(dataset.classes).encode())
+    for sample in dataset.samples:
+        digest.update(f"{sample.split}/{sample.name}\n".encode())
+        for path in (sample.image, sample.labels):
             digest.update(path.read_bytes())
     return digest.hexdigest()
 

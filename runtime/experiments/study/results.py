@@ -139,7 +139,12 @@ def results_from_file(path: Path) -> StudyResults:
 
 
 def write_results(folder: Path, results: StudyResults) -> Path:
-    """Writes the results whole into the study's folder and returns their path."""
+    """Writes the results whole into the study's folder and returns their path.
+
+    Args:
+        folder: of the study.
+        results: to be written.
+    """
     path = folder / RESULTS_NAME
     write_whole(path, (results.model_dump_json(indent=1) + "\n").encode())
     return path

@@ -132,7 +132,7 @@ class Runner:
         return len(self._running) < self._jobs
 
     def _start(self, step: Step, key: str) -> None:
-        folder = self._store.prepared(step)
+        folder = self._store.prepare(step)
         # One thread each: threads of several processes on few cores wait for each other.
         command = ["env", "OMP_NUM_THREADS=1", sys.executable]
         command += ["-m", "runtime.experiments.study.step_process", str(folder)]

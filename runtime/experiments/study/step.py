@@ -122,5 +122,9 @@ def decided(settings: BaseModel, exclude: AbstractSet[str] = frozenset()) -> Dic
     """Settings as parameters of a step, those left at their defaults left out.
 
     A field that is added later, with a default that changes nothing, then makes no key stale.
+
+    Args:
+        settings: whose values the result of a step follows from.
+        exclude: names of fields that it does not follow from, such as paths.
     """
     return settings.model_dump(mode="json", exclude=set(exclude), exclude_defaults=True)

@@ -10,16 +10,19 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import List
+from typing import Callable, Dict, List
 
 import torch
 
 from runtime.errors import RuntimeFault
-from runtime.experiments.study.step import Job
+from runtime.experiments.study.step import Job, Kind, Made
 from runtime.experiments.study.store import JOB_NAME, write_done
 from runtime.inference.backends.openvino_telemetry import report_nothing
 
 FAILED, ABANDONED = 1, 3
+
+Work = Callable[[Job, Path], Made]
+"""Does a job in a folder and returns what it made."""
 
 
 def main(arguments: List[str]) -> int:
@@ -44,12 +47,27 @@ def do_step(folder: Path) -> None:
     Raises:
         RuntimeFault: the step failed.
     """
-    # Imported here, because the steps import openvino.
-    from runtime.experiments.study.work import WORK
-
     job = Job.model_validate_json((folder / JOB_NAME).read_bytes())
-    outputs, result = WORK[job.kind](job, folder)
+    outputs, result = _work()[job.kind](job, folder)
     write_done(folder, job, outputs, result)
+
+
+def _work() -> Dict[Kind, Work]:
+    """What is done for a step of each kind."""
+    # Imported here, because the steps import openvino, which is told first to report nothing.
+    from runtime.experiments.study import training_step
+    from runtime.experiments.study.engine_step import engine
+    from runtime.experiments.study.evaluate_step import judge
+    from runtime.experiments.study.speed_step import speed
+
+    return {
+        "train": training_step.train,
+        "plan": training_step.plan,
+        "cut": training_step.cut,
+        "engine": engine,
+        "judge": judge,
+        "speed": speed,
+    }
 
 
 def _end_with_the_study() -> None:

@@ -32,7 +32,7 @@ class StepStore:
 
     @property
     def steps(self) -> Tuple[Step, ...]:
-        """Of the study, those to be done first first."""
+        """All steps of the study, those to be done first first."""
         return tuple(self._steps.values())
 
     def key(self, step: Step) -> Optional[str]:
@@ -46,7 +46,12 @@ class StepStore:
         return step.key(hashes)
 
     def folder(self, step: Step, key: str) -> Path:
-        """Where the step's files lie."""
+        """Where the step's files lie.
+
+        Args:
+            step: of the study.
+            key: its key, which is part of the folder's name.
+        """
         return self._folder / STEPS / f"{step.name}-{key[:SHOWN_OF_A_KEY]}"
 
     def done(self, step: Step) -> Optional[Done]:
@@ -55,7 +60,7 @@ class StepStore:
         return None if key is None else done_in(self.folder(step, key), key)
 
     def sha256(self, source: Source) -> Optional[str]:
-        """Of a file's content; None while it is still to be made."""
+        """SHA-256 of a file's content; None while it is still to be made."""
         if isinstance(source, Given):
             return source.sha256
         done = self.done(self._steps[source.step])
@@ -75,7 +80,7 @@ class StepStore:
             raise BuildFailed(f"step {step.name} is not done", "Run the study to its end")
         return self.folder(step, key) / source.file
 
-    def prepared(self, step: Step) -> Path:
+    def prepare(self, step: Step) -> Path:
         """Makes the folder of a step whose inputs are there, and writes its job into it.
 
         Raises:
@@ -99,7 +104,12 @@ class StepStore:
 
 
 def done_in(folder: Path, key: str) -> Optional[Done]:
-    """The record in a step's folder; None where it is missing, torn or of another key."""
+    """The record in a step's folder; None where it is missing, torn or of another key.
+
+    Args:
+        folder: of the step.
+        key: that its record must have.
+    """
     try:
         done = Done.model_validate_json((folder / RECORD_NAME).read_bytes())
     except (FileNotFoundError, ValidationError):
@@ -109,7 +119,14 @@ def done_in(folder: Path, key: str) -> Optional[Done]:
 
 
 def write_done(folder: Path, job: Job, outputs: Sequence[str], result: Dict[str, Any]) -> None:
-    """Writes the record of a step whose outputs are on the disk."""
+    """Writes the record of a step whose outputs are on the disk.
+
+    Args:
+        folder: of the step.
+        job: that was done.
+        outputs: paths of its files within the folder.
+        result: plain values that were found out.
+    """
     hashes = {name: sha256_of(folder / name) for name in outputs}
     done = Done(kind=job.kind, key=job.key, outputs=hashes, result=result)
     write_whole(folder / RECORD_NAME, (done.model_dump_json(indent=1) + "\n").encode())

@@ -39,7 +39,12 @@ class TrainingGraph:
         self.steps: List[Step] = []
 
     def whole(self, model: PreparedModel, seed: int) -> None:
-        """A row for the whole network; a network that was brought along is the same each time."""
+        """A row for the whole network; a network that was brought along is the same each time.
+
+        Args:
+            model: to be trained, unless it was brought along.
+            seed: of its random choices.
+        """
         name = f"{model.name}/seed-{seed}"
         if model.checkpoint is not None:
             if seed == self._study.recipe.seeds[0]:
@@ -61,7 +66,14 @@ class TrainingGraph:
     def pruned(
         self, model: PreparedModel, pruning: PruningChoice, arm: StudyArm, seed: int
     ) -> None:
-        """A row for one pruned and recovered network."""
+        """A row for one pruned and recovered network.
+
+        Args:
+            model: the whole network.
+            pruning: what is removed.
+            arm: how it is recovered.
+            seed: of all random choices.
+        """
         name = f"{self._prefix(model)}{pruning.name}/{arm}/seed-{seed}"
         cut = self._cut(name, model, pruning, arm, seed)
         plan = Product(cut.name, START_PLAN_NAME)

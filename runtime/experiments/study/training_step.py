@@ -84,7 +84,7 @@ def _measure_norms(job: Job, path: Path) -> None:
     checkpoint = load_checkpoint(path)
     chosen = CalibrationChoice.model_validate(job.how["calibration"])
     learnt = chosen.of(open_dataset(Path(job.how["dataset"])))
-    images = [image.image for image in learnt.samples]
+    images = [sample.image for sample in learnt.samples]
     recalibrate(checkpoint.model, images, card_of(checkpoint).input)
     save_checkpoint(path, checkpoint.model, checkpoint.metadata)
 

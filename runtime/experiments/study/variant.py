@@ -51,5 +51,10 @@ class Row:
 
 
 def step_name(kind: str, row: str) -> str:
-    """Of a step that serves one row, or the rows below a name."""
+    """The name of a step of this kind for one row, or for all rows below a name.
+
+    Args:
+        kind: what the step does, such as "train" or "judge-val".
+        row: name of the row, or of several rows' beginning.
+    """
     return f"{kind}-{row.replace('/', '-')}"

@@ -19,7 +19,7 @@ from runtime.builder.pruning.apply_plan import ChannelCut, Cut, state_after
 from runtime.builder.pruning.make_plan import plan_from_checkpoint
 from runtime.builder.pruning.plan import GroupPlan, PruningPlan
 from runtime.builder.pruning.request import MaskRequest, PruningRequest
-from runtime.builder.pruning.unstructured import masks_from_checkpoint
+from runtime.builder.pruning.weight_masks import masks_from_checkpoint
 from runtime.builder.swiftnet import SwiftNet
 from runtime.builder.training.loop import RunOptions, Step, Training
 from runtime.errors import InvalidInput

@@ -16,12 +16,12 @@ SPEC = stretched(64, 64)
 
 def test_measures_the_first_norm_exactly(tmp_path: Path) -> None:
     """Level 0's first norm sees the stem's filters of the images: no other norm interferes."""
-    from runtime.builder.pruning.recalibration import _stacked
+    from runtime.builder.pruning.recalibration import _read_batch
 
     images = textured_images(tmp_path, 4)
     network = randomised(narrow())
     recalibrate(network, images, SPEC, batch=2)
-    seen = network.backbone.conv1(_stacked(images, SPEC))  # type: ignore[operator]
+    seen = network.backbone.conv1(_read_batch(images, SPEC))  # type: ignore[operator]
     halves = [half.transpose(0, 1).reshape(8, -1) for half in seen.split(2)]
     norm = network.get_submodule("backbone.bn1.0")
     mean = sum(half.mean(1) for half in halves) / 2

@@ -4,7 +4,7 @@ from typing import Dict, Optional
 
 import numpy as np
 
-from runtime.builder.quantization.choose_rule import best_rule, choose_rule, scored
+from runtime.builder.quantization.choose_rule import best_rule, choose_rule, score_rules
 from runtime.builder.quantization.comparison import Comparison
 from runtime.builder.quantization.qdq_placement import QuantizationOptions
 from runtime.builder.quantization.rules import RULES
@@ -24,7 +24,7 @@ def comparison(right: float, noise: float = 1.0, wobble: float = 0.0) -> Compari
 
 
 def chosen(**measured: Comparison) -> str:
-    return best_rule(scored(measured))[0]
+    return best_rule(score_rules(measured))[0]
 
 
 def test_the_best_rule_wins_by_more_than_noise() -> None:

@@ -48,7 +48,7 @@ def test_a_training_is_told_in_lines_of_json(tmp_path: Path, model: SwiftNet) ->
     with TrainingProgress(tmp_path, measured, measure_every=3) as narrator:
         for step in steps(model, 1, 60):
             narrator(step)
-        narrator.measured(60, model)
+        narrator.measure(60, model)
 
     told = lines(tmp_path / "log.jsonl")
     assert [line["step"] for line in told if "loss" in line] == [20, 40, 60]
@@ -61,7 +61,7 @@ def test_without_held_out_samples_nothing_is_measured(tmp_path: Path, model: Swi
     with TrainingProgress(tmp_path, None) as narrator:
         for step in steps(model, 1, 60):
             narrator(step)
-        assert narrator.measured(60, model) is None
+        assert narrator.measure(60, model) is None
 
     assert not any("miou" in line for line in lines(tmp_path / "log.jsonl"))
 

@@ -11,7 +11,7 @@ from runtime.builder.pruning.groups import Group
 from runtime.builder.pruning.latency import LatencyTable
 from runtime.builder.swiftnet import Architecture
 from runtime.experiments.profile import latency
-from runtime.experiments.profile.latency import NOISE, measured_table, widths_to_measure
+from runtime.experiments.profile.latency import NOISE, measure_table, widths_to_measure
 from tests.builder.networks import narrow
 
 WHOLE = narrow()
@@ -35,7 +35,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, widths: List[Tuple[str, int]]) -> L
     monkeypatch.setattr(latency, "_timing", Counted)
     by_name: Dict[str, Group] = {group.name: group for group in groups_of(WHOLE)}
     chosen = [(by_name[name], width) for name, width in widths]
-    return measured_table(WHOLE, SIZE, "fp32", chosen, 3, lambda: None)
+    return measure_table(WHOLE, SIZE, "fp32", chosen, 3, lambda: None)
 
 
 def test_spreads_the_widths_and_asks_once_where_groups_share_one() -> None:

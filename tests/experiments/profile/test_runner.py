@@ -11,7 +11,7 @@ from runtime.experiments.profile.runner import (
     name_of,
     narrowed_blocks,
     numbered,
-    profiled,
+    profile_models,
 )
 from tests.builder.networks import narrow
 
@@ -40,7 +40,7 @@ class Diary:
 def test_models_run_in_turns_and_the_first_passes_do_not_count() -> None:
     entries: List[str] = []
     whole, half = Diary("whole", entries), Diary("half", entries)
-    profiles = profiled([(Model("whole", WHOLE), whole), (Model("half", HALF), half)], 3)
+    profiles = profile_models([(Model("whole", WHOLE), whole), (Model("half", HALF), half)], 3)
     assert entries == ["whole", "half"] * (WARM_UP_PASSES + 3)
     for profile in profiles:
         assert profile.forward.count == 3

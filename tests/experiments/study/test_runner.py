@@ -100,7 +100,7 @@ def test_an_interrupt_ends_the_processes_of_steps(
 
 def test_a_step_ends_with_its_study(tmp_path: Path) -> None:
     store = endless(tmp_path)
-    folder = store.prepared(next(iter(store.steps)))
+    folder = store.prepare(next(iter(store.steps)))
     script = [sys.executable, "-m", "runtime.experiments.study.step_process", str(folder)]
     with subprocess.Popen(script, stdin=subprocess.PIPE) as process:
         assert process.stdin is not None

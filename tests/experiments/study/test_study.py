@@ -104,7 +104,7 @@ def test_a_finished_training_of_the_same_plan_is_taken_as_it_is(done: Done, tmp_
     graph = graph_of(prepared(recipe))
     store = StepStore(tmp_path, graph.steps)
     full = graph.steps["train-full-seed-1"]
-    folder = store.prepared(full)
+    folder = store.prepare(full)
     for name in ("checkpoint.pt", "step-2.pt"):
         shutil.copy2(folders[full.name] / name, folder)
     before = (folder / "checkpoint.pt").stat().st_mtime_ns
@@ -119,7 +119,7 @@ def test_a_finished_training_of_another_plan_is_not(done: Done, tmp_path: Path) 
     recipe, _, folders, _ = done
     graph = graph_of(prepared(recipe))
     full = graph.steps["train-full-seed-1"]
-    folder = StepStore(tmp_path, graph.steps).prepared(full)
+    folder = StepStore(tmp_path, graph.steps).prepare(full)
     shutil.copy2(folders[LTH] / "checkpoint.pt", folder)
     shutil.copy2(folders[full.name] / "step-2.pt", folder)
     job = (folder / JOB_NAME).read_text(encoding="utf-8").replace('"epochs": 3', '"epochs": 4')

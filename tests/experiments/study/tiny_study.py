@@ -9,7 +9,7 @@ from runtime.builder.checkpoint import save_checkpoint
 from runtime.experiments.study.collect import Collector
 from runtime.experiments.study.graph import Graph, graph_of
 from runtime.experiments.study.recipe import recipe_from_file
-from runtime.experiments.study.resolve import PreparedStudy, prepared_study
+from runtime.experiments.study.resolve import PreparedStudy, prepare_study
 from runtime.experiments.study.results import StudyResults
 from runtime.experiments.study.step_process import do_step
 from runtime.experiments.study.store import StepStore
@@ -68,7 +68,7 @@ def write_study(folder: Path, arms: Tuple[str, ...] = ("lth",)) -> Path:
 
 def prepared(recipe: Path, save_every: float = 120.0) -> PreparedStudy:
     """As the command prepares it."""
-    return prepared_study(recipe_from_file(recipe), recipe.parent, save_every=save_every)
+    return prepare_study(recipe_from_file(recipe), recipe.parent, save_every=save_every)
 
 
 def done_here(recipe: Path, out: Path) -> Tuple[StudyResults, Dict[str, Path], List[str]]:
@@ -84,7 +84,7 @@ def done_here(recipe: Path, out: Path) -> Tuple[StudyResults, Dict[str, Path], L
     now: List[str] = []
     for step in graph.steps.values():
         if store.done(step) is None:
-            do_step(store.prepared(step))
+            do_step(store.prepare(step))
             now.append(step.name)
     results = Collector(study, graph, store, out).collect()
     return results, folders(graph, store), now
