@@ -108,6 +108,7 @@ def _constant(home: Path, file: str, name: str) -> np.ndarray:
     return found
 
 
+@pytest.mark.long
 def test_the_sensitivity_of_an_engine_is_written_beside_it_and_kept(copy: Path) -> None:
     build_from_request(request_in(copy, keep_worst=1))
     listener = Listener()
