@@ -12,7 +12,8 @@ PYTHON38 ?= $(shell for p in "$$HOME"/.pyenv/versions/3.8.*/bin/python3.8 python
     "$$p" -c 'import sys; print(sys.executable)' 2>/dev/null && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-py38 test-rtx test-rtx-all test-pycuda test-gpu kernels lint format bench slow
+.PHONY: help serve check test test-quick test-all test-py38 test-rtx test-rtx-all test-pycuda test-gpu \
+    kernels lint format bench slow
 .DELETE_ON_ERROR:
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -23,8 +24,24 @@ help: ## List the targets
 serve: .venv/.serving ## Serve the demo engine on the demo clip
 	.venv/bin/runtime serve --config deploy/demo.toml
 
-test: lint test-py38 ## Check style and types, then run the tests, on Python 3.8 too where there is one
-	.venv/bin/python -m pytest -q
+# One process a core, each a run of neighbouring tests, so that they share a module's fixtures; who
+# is done takes from the others. More than eight have nothing left to take.
+PYTEST := python -m pytest -q -n auto --maxprocesses 8 --dist worksteal
+
+# Types are checked by one process, so the tests run beside it; each prints when it has ended.
+check: .venv/.development .venv/stubs/.ready ## Check style and types, run the quick tests: for daily work
+	$(MAKE) --no-print-directory -j2 --output-sync=target lint test-quick
+
+test: lint test-all test-py38 ## Check style and types, then run the tests, on Python 3.8 too where there is one
+
+# What takes a second or starts a browser, a camera, Prometheus or the compiler of the kernels.
+NOT_QUICK := slow or long or browser or rtsp or prometheus or nvrtc
+
+test-quick: .venv/.development
+	.venv/bin/$(PYTEST) -m 'not ($(NOT_QUICK))'
+
+test-all: .venv/.development
+	.venv/bin/$(PYTEST)
 
 lint: .venv/.development .venv/stubs/.ready ## Check style, format and types
 	.venv/bin/ruff check .
@@ -74,7 +91,7 @@ test-py38: ## Run the tests on Python 3.8
 else
 # This lane proves the language and the oldest libraries; browsers and the like are the other lane's.
 test-py38: .venv38/.development
-	env -u RUNTIME_TEST_NO_SKIP .venv38/bin/python -m pytest -q
+	env -u RUNTIME_TEST_NO_SKIP .venv38/bin/$(PYTEST)
 endif
 
 .venv/bin/pip:

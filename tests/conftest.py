@@ -1,14 +1,16 @@
 """What the tests need of the machine, and what is said where it is missing.
 
 A test marked `browser`, `rtsp` or `prometheus` runs against the real component. Where that is not
-installed the test is skipped and the closing summary says so, with the cure. With
-RUNTIME_TEST_NO_SKIP=1, as in continuous integration, it fails instead.
+installed the test is skipped and the closing summary says so, with the cure; so is a whole file
+that imports a library of an extra which is not installed. With RUNTIME_TEST_NO_SKIP=1, as in
+continuous integration, both fail instead.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -16,19 +18,30 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 import pytest
 
-TORCH_TESTS = tuple(Path(__file__).parent / room for room in ("builder", "experiments"))
+if TYPE_CHECKING:
+    from tests.cuda.kernels.host import HostMachine
+
+# What only some of the environments have: the builder's libraries are not for a serving device,
+# and those of `make test-rtx` and `make test-pycuda` hold no more than their tests need.
+OPTIONAL_LIBRARIES = ("torch", "onnx", "openvino", "matplotlib", "tensorboard")
+# How a test says what it lacks: in words of its own, or by `pytest.importorskip`.
+NEEDS = re.compile(r"needs (?P<what>[^:]+): (?P<cure>.+?)(?: for \S+\.py)?$")
+IMPORT_OR_SKIP = re.compile(r"could not import '(?P<what>\w+)")
 LOOPBACK = ("127.", "::1", "localhost")
 NO_SKIP = os.environ.get("RUNTIME_TEST_NO_SKIP") == "1"
 # A discrete GPU's node, and that of a Jetson.
 GPU_NODES = (Path("/dev/nvidiactl"), Path("/dev/nvhost-gpu"))
 RTSP_PROBE = "import gi; gi.require_version('GstRtspServer', '1.0')"
 
+# Tests run tiny networks, where a second thread costs more than it brings, and beside each other.
+# Set before torch is imported, and inherited by every process that a test starts.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 Address = Union[Tuple[object, ...], str, bytes]
-unmet: Counter[str] = Counter()
 
 
 @dataclass(frozen=True)
@@ -120,23 +133,55 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             continue
         if NO_SKIP and component.can_be_installed:
             pytest.fail(f"{name} is missing: {component.cure}", pytrace=False)
-        unmet[f"{name} ({component.cure})"] += 1
         pytest.skip(f"needs {name}: {component.cure}")
 
 
-def pytest_ignore_collect(collection_path: Path) -> Optional[bool]:
-    """Leave the builder's tests out where torch is not installed, as on a serving device."""
-    inside = any(room in collection_path.parents for room in TORCH_TESTS)
-    if inside and not NO_SKIP and not has_module("torch"):
-        if collection_path.name.startswith("test_"):
-            unmet["torch (pip install torch), whole files"] += 1
-        return True
-    return None
+class TestFile(pytest.Module):
+    """A file of tests, skipped whole where it imports a library that is not installed."""
+
+    def collect(self) -> Iterable[Union[pytest.Item, pytest.Collector]]:
+        try:
+            return super().collect()
+        except self.CollectError as error:
+            library = missing_library(error.__cause__)
+            if library is None or NO_SKIP:
+                raise
+            # Its name makes the reason its own: of equal ones pytest-xdist reports one.
+            pytest.skip(f"needs {library}: pip install {library} for {self.nodeid}")
+
+
+def missing_library(error: Optional[BaseException]) -> Optional[str]:
+    """The optional library that an import failed for, or None where it failed otherwise."""
+    if not isinstance(error, ModuleNotFoundError) or error.name is None:
+        return None
+    library = error.name.split(".")[0]
+    return library if library in OPTIONAL_LIBRARIES else None
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> TestFile:
+    return TestFile.from_parent(parent, path=module_path)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    # Read from the reports: pytest-xdist brings here those of every worker, and nothing else.
+    unmet: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2]
+        needed = NEEDS.search(reason) or IMPORT_OR_SKIP.search(reason)
+        if needed is not None:
+            whole = ", whole files" if isinstance(report, pytest.CollectReport) else ""
+            cure = needed.groupdict().get("cure") or f"pip install {needed['what']}"
+            unmet[f"{needed['what']} ({cure}){whole}"] += 1
     for missing, count in sorted(unmet.items()):
         terminalreporter.write_line(f"NOT RUN for want of {missing}: {count}", yellow=True)
+
+
+@pytest.fixture(scope="session")
+def host(tmp_path_factory: pytest.TempPathFactory) -> HostMachine:
+    """The CUDA kernels on the host, compiled once for the tests of every folder."""
+    from tests.cuda.kernels.host import build
+
+    return build(tmp_path_factory.mktemp("kernels"))
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,6 @@ from runtime.cli.main import main
 from runtime.repository.manifest import Build, ClassesSpec, manifest_text
 from runtime.serving.settings import ServeSettings
 from tests.engines import HEIGHT, WIDTH, small_manifest
-from tests.inference.backends.networks import write_onnx
 from tests.serving.api.serving import image
 from tests.serving.daemons import started
 
@@ -69,6 +68,8 @@ def test_every_setting_has_its_flag(name: str, capsys: pytest.CaptureFixture[str
 
 
 def openvino_engine(path: Path) -> Path:
+    from tests.inference.backends.networks import write_onnx
+
     path.mkdir()
     onnx = write_onnx(path / "model.onnx")
     content = onnx.read_bytes()
@@ -88,8 +89,10 @@ def openvino_engine(path: Path) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_an_engine_is_served_from_the_command_line(tmp_path: Path) -> None:
     pytest.importorskip("openvino")
+    pytest.importorskip("onnx")
     engine = openvino_engine(tmp_path / "tiny")
     command = ("-m", "runtime", "serve", str(engine), "--port", "0")
     with started(*command) as running, running.serving() as client:

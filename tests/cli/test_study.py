@@ -41,6 +41,7 @@ def test_no_jobs_at_all_are_refused(tmp_path: Path) -> None:
     assert main(["study", str(recipe), "--out", str(tmp_path / "out"), "--jobs", "0"]) == 2
 
 
+@pytest.mark.long
 def test_a_study_of_one_whole_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recipe = changed(write_study(tmp_path), '["fp32", "int8"]', '["fp32"]')
     text = recipe.read_text(encoding="utf-8")

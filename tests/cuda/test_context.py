@@ -10,10 +10,8 @@ import pytest
 from runtime.cuda.context import PrimaryContext
 from tests.cuda.fake_cuda import ILLEGAL
 from tests.cuda.gpus import GPUS, new_gpu
-from tests.cuda.kernels.conftest import host
 from tests.cuda.kernels.host import HostMachine
 
-__all__ = ["host"]
 pytestmark = pytest.mark.gxx
 
 

@@ -17,10 +17,9 @@ from runtime.errors import EngineFailed, EngineRefused
 from runtime.inference.postprocess.cuda import DeviceLabels, resize_labels_launch
 from tests.cuda.fake_cuda import ILLEGAL
 from tests.cuda.gpus import kind, left_behind, new_gpu
-from tests.cuda.kernels.conftest import host
 from tests.cuda.kernels.host import HostMachine
 
-__all__ = ["host", "kind"]
+__all__ = ["kind"]
 pytestmark = pytest.mark.gxx
 
 

@@ -102,6 +102,7 @@ def test_viewers_are_let_go(engine: Path) -> None:
         assert "Traceback" not in "".join(running.log)
 
 
+@pytest.mark.long
 def test_a_camera_that_does_not_answer_is_let_go(engine: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         uri = f"rtsp://user:secret@127.0.0.1:{silent.getsockname()[1]}/cam"
@@ -114,6 +115,7 @@ def test_a_camera_that_does_not_answer_is_let_go(engine: Path) -> None:
             assert "secret" not in "".join(running.log)
 
 
+@pytest.mark.long
 def test_an_upload_that_does_not_end_is_cut_off(engine: Path) -> None:
     with serving(engine) as (running, client), socket.socket() as slow:
         slow.connect((client.base_url.host, client.base_url.port))
@@ -123,6 +125,7 @@ def test_an_upload_that_does_not_end_is_cut_off(engine: Path) -> None:
         assert ends_in_time(running, running.tell()) == 0
 
 
+@pytest.mark.long
 def test_an_engine_that_hangs_does_not_hold_it(engine: Path, pool: ThreadPoolExecutor) -> None:
     with serving(engine, held_engine(engine / "never")) as (running, client):
         answer = pool.submit(segment, client)

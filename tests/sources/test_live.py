@@ -82,6 +82,7 @@ def test_a_slow_reader_gets_the_newest_frame(camera: MjpegCamera) -> None:
 # ---- faults -------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_silence_is_told_and_a_camera_that_comes_back_is_kept(camera: MjpegCamera) -> None:
     stalls: List[bool] = []
 
@@ -97,6 +98,7 @@ def test_silence_is_told_and_a_camera_that_comes_back_is_kept(camera: MjpegCamer
     assert camera.connections == 1
 
 
+@pytest.mark.long
 def test_a_capture_that_stays_silent_is_given_up(camera: MjpegCamera) -> None:
     stalls: List[bool] = []
     with LiveSource(camera.uri, on_stall=lambda: stalls.append(True)) as source:

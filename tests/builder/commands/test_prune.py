@@ -128,6 +128,7 @@ class TestUnstructured:
 
 
 class TestTickets:
+    @pytest.mark.long
     def test_a_ticket_is_trained_from_where_it_begins(self, tmp_path: Path) -> None:
         """The whole way: train and keep a step, prune and rewind, train the ticket."""
         save_checkpoint(tmp_path / "start.pt", network(), {"classes": {"names": CLASSES}})

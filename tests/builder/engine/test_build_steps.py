@@ -235,6 +235,7 @@ def test_a_broken_image_stops_the_build_and_leaves_no_manifest(home: Path) -> No
     assert not list((home / "calibration").glob("**/*.json"))
 
 
+@pytest.mark.long
 def test_a_build_that_loses_too_much_leaves_no_manifest(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -107,6 +107,7 @@ def _constant(home: Path, file: str, name: str) -> np.ndarray:
     return found
 
 
+@pytest.mark.long
 def test_the_sensitivity_of_an_engine_is_written_beside_it_and_kept(copy: Path) -> None:
     build_from_options(options_in(copy, keep_worst=1))
     listener = Listener()

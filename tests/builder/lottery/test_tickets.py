@@ -167,6 +167,7 @@ class TestTraining:
         again.run(tmp_path, silent)
         assert equal(again.state.model.state_dict(), dict(past.trained.model.state_dict()))
 
+    @pytest.mark.long
     def test_a_killed_one_goes_on(
         self, past: Past, cut: ChannelCut, dataset: SegmentationDataset, tmp_path: Path
     ) -> None:

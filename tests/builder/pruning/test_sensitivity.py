@@ -72,6 +72,7 @@ def test_cuts_each_group_alone(request_: PruningSensitivityOptions) -> None:
     assert 0 <= found.whole_miou <= 1
 
 
+@pytest.mark.long
 def test_writes_a_table_and_a_plot(request_: PruningSensitivityOptions) -> None:
     found = run_pruning_sensitivity(request_, Silence())
     table = (request_.out / "pruning-sensitivity.csv").read_text(encoding="utf-8")
@@ -85,6 +86,7 @@ def test_writes_a_table_and_a_plot(request_: PruningSensitivityOptions) -> None:
     assert (request_.out / "pruning-sensitivity.png").read_bytes()[:4] == b"\x89PNG"
 
 
+@pytest.mark.long
 def test_goes_on_where_a_killed_one_stopped(
     request_: PruningSensitivityOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,6 +61,7 @@ FAMILY = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", FAMILY)
 def test_the_int8_twin_answers_nearly_the_same_and_tensorrt_takes_it(name: str) -> None:
     model = exported(FAMILY[name])
@@ -70,6 +71,7 @@ def test_the_int8_twin_answers_nearly_the_same_and_tensorrt_takes_it(name: str) 
     assert 1e-4 < relative_error(twin, model) < 0.08
 
 
+@pytest.mark.long
 def test_the_plain_form_says_the_same(pyramid: onnx.ModelProto, ranges: Dict[str, float]) -> None:
     plain = int8_from_float(pyramid, ranges, EVERYTHING, plain=True)
     assert findings_of(plain) == []

@@ -56,6 +56,7 @@ def test_every_layer_is_measured_alone_and_left_out(calibrated: Calibrated, tmp_
     assert report.left_out[worst].sqnr_db == max(f.sqnr_db for f in report.left_out.values())
 
 
+@pytest.mark.long
 def test_a_killed_study_goes_on_where_it_stopped(calibrated: Calibrated, tmp_path: Path) -> None:
     path = tmp_path / "s.json"
     told: List[int] = []

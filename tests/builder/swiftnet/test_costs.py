@@ -70,6 +70,7 @@ def test_counts_a_network_by_hand() -> None:
     assert three.macs - two.macs == (128 + 1) * (128 // 4) * (256 // 4)
 
 
+@pytest.mark.long
 def test_padding_shows_what_unaligned_widths_really_cost() -> None:
     aligned = study_model(Widths.resnet(34, stem=32, stages=(32, 64, 256, 512)))
     assert padded_macs(aligned, HEIGHT, WIDTH) == cost_of(aligned, HEIGHT, WIDTH).macs

@@ -14,9 +14,9 @@ from runtime.builder.checkpoint import load_checkpoint, save_checkpoint
 from runtime.builder.data.layouts import open_dataset
 from runtime.builder.training.distributed import Place, joined
 from runtime.errors import InvalidConfig
-from tests.builder import two_ranks
 from tests.builder.scenes import write_dataset
 from tests.builder.tiny_training import network
+from tests.builder.training import two_ranks
 
 ROOT = Path(__file__).resolve().parents[3]
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
@@ -53,9 +53,10 @@ def torchrun(*arguments: str) -> None:
     subprocess.run(command, cwd=ROOT, env=one_thread, check=True)
 
 
+@pytest.mark.long
 def test_two_devices_compute_the_gradients_of_one(tmp_path: Path) -> None:
     folder = write_dataset(tmp_path / "scenes", train=4, val=1)
-    torchrun("tests.builder.two_ranks", str(folder), str(tmp_path))
+    torchrun("tests.builder.training.two_ranks", str(folder), str(tmp_path))
 
     two_ranks.gradients(folder, tmp_path, Place(torch.device("cpu")))
 
@@ -71,6 +72,7 @@ def test_two_devices_compute_the_gradients_of_one(tmp_path: Path) -> None:
             torch.testing.assert_close(gradient, alone[name], rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.long
 def test_two_devices_train_and_one_writes(tmp_path: Path) -> None:
     folder = write_dataset(tmp_path / "scenes", train=4, val=1)
     save_checkpoint(tmp_path / "start.pt", network(), {})

@@ -55,6 +55,7 @@ def assert_bitwise_equal(ours: Dict[str, Tensor], theirs: Dict[str, Tensor]) -> 
     assert [key for key in ours if not torch.equal(ours[key], theirs[key])] == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("how", "at"), [("die_at_step", 4), ("die_saving", 3)])
 def test_a_killed_training_goes_on_to_bitwise_the_same_weights(
     folder: Path,
@@ -109,6 +110,7 @@ def test_a_broken_state_is_refused(dataset: SegmentationDataset, tmp_path: Path)
         training(dataset).run(tmp_path, silent)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("loss", ["boundary-focal", "cross-entropy"])
 def test_training_learns_to_segment(
     folder: Path, dataset: SegmentationDataset, tmp_path: Path, loss: str

@@ -5,14 +5,8 @@ from typing import Iterator
 import pytest
 
 from tests.cuda.kernels.cuda_machine import cuda_machine
-from tests.cuda.kernels.host import HostMachine, build
 from tests.cuda.kernels.machine import Machine
 from tests.cuda.stub_driver.gpu import StubGpu
-
-
-@pytest.fixture(scope="session")
-def host(tmp_path_factory: pytest.TempPathFactory) -> HostMachine:
-    return build(tmp_path_factory.mktemp("kernels"))
 
 
 @pytest.fixture(

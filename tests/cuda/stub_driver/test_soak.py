@@ -11,14 +11,13 @@ import pytest
 
 from runtime.inference.backends.tensorrt.engine import TensorRtEngine
 from runtime.inference.engine import SegmentOptions
-from tests.cuda.kernels.conftest import host
 from tests.cuda.kernels.host import HostMachine
 from tests.cuda.stub_driver.gpu import StubGpu
 from tests.inference.backends.tensorrt.fake_execution import FakeExecution
 from tests.inference.backends.tensorrt.test_engine import MANIFEST, plan, plan_build
 from tests.inference.backends.tensorrt.test_pipeline import SIZES, frame, truth
 
-__all__ = ["host", "plan"]
+__all__ = ["plan"]
 pytestmark = [pytest.mark.gxx, pytest.mark.pycuda]
 FRAMES_OF_EACH_PIPELINE = 1000
 WARM = 100

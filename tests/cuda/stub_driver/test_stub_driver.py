@@ -14,11 +14,9 @@ import numpy as np
 import pytest
 
 from runtime.cuda.kernels.binaries import code_for
-from tests.cuda.kernels.conftest import host
 from tests.cuda.kernels.host import HostMachine
 from tests.cuda.stub_driver.gpu import StubGpu
 
-__all__ = ["host"]
 pytestmark = [pytest.mark.gxx, pytest.mark.pycuda]
 
 

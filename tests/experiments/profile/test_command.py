@@ -67,6 +67,7 @@ def test_the_encoder_alone_computes_what_it_does_in_the_network() -> None:
     assert Place("classifier") not in places
 
 
+@pytest.mark.long
 def test_profiles_checkpoints_on_both_backends(
     full: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -90,6 +91,7 @@ def test_profiles_checkpoints_on_both_backends(
     assert [line.split(",")[0] for line in passes[1:]] == ["full", "backbone of full", "half"] * 2
 
 
+@pytest.mark.long
 def test_measures_a_latency_table_that_prune_accepts(full: Path, tmp_path: Path) -> None:
     path, out = tmp_path / "table.json", tmp_path / "plan.json"
     asked = ["--size", "128x128", "--precision", "int8", "--align", "4", "--widths", "1"]

@@ -71,6 +71,7 @@ def test_blocks_of_mobilenet_end_where_the_decoder_taps(index: int, part: str) -
     assert place_of(f"backbone.features.{index}.conv.0.0@level1") == Place(part, 1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "architecture",
     [

@@ -56,6 +56,7 @@ def test_refuses_what_is_no_profile(tmp_path: Path, content: str) -> None:
 def test_the_command_shows_it_without_any_model(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    pytest.importorskip("torch")
     path = written(tmp_path, [layer(CONV.format(0), 2.0), layer("logits.conv", 0.1)])
     assert main(["profile", "--tensorrt-profile", str(path), "--out", str(tmp_path / "out")]) == 0
     assert "pruned-int8" in capsys.readouterr().out

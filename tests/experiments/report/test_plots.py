@@ -29,6 +29,7 @@ def painted(path: Path, colour: str) -> int:
     return int((pixels(path) == rgb).all(axis=-1).sum())
 
 
+@pytest.mark.long
 def test_every_figure_is_of_a_size_for_a_page_and_shows_every_family(tmp_path: Path) -> None:
     study = Study(study_results(seeds=(1, 2)))
     for figure in figures_of(study):

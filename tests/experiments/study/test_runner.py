@@ -58,6 +58,7 @@ def endless(folder: Path) -> StepStore:
     return StepStore(folder, graph_of(prepared(recipe)).steps)
 
 
+@pytest.mark.long
 def test_a_failed_step_stops_only_what_needs_it(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "net.pt", network(), {})
     good = Given(tmp_path / "net.pt", sha256_of(tmp_path / "net.pt"))
@@ -98,6 +99,7 @@ def test_an_interrupt_ends_the_processes_of_steps(
         pass
 
 
+@pytest.mark.long
 def test_a_step_ends_with_its_study(tmp_path: Path) -> None:
     store = endless(tmp_path)
     folder = store.prepare(next(iter(store.steps)))

@@ -23,6 +23,8 @@ from tests.experiments.study.tiny_study import changed, done_here, prepared, wri
 ROOT = Path(__file__).resolve().parents[3]
 Done = Tuple[Path, StudyResults, Dict[str, Path], List[str]]
 LTH = "train-half-lth-seed-1"
+# They all look at one study, which takes most of their time.
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")

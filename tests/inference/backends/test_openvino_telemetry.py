@@ -42,6 +42,7 @@ def imported_by(statements: str) -> Set[str]:
     return set(ast.literal_eval(answer.stdout.splitlines()[-1]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("needed", "first"),
     [("openvino", COMMAND), ("torch", STEP)],
@@ -54,6 +55,7 @@ def test_openvino_finds_nothing_to_report_with(needed: str, first: str) -> None:
     assert "openvino_telemetry" not in imported
 
 
+@pytest.mark.long
 def test_a_step_of_a_study_imports_openvino_when_it_begins() -> None:
     pytest.importorskip("torch")
     assert "openvino" not in imported_by("import runtime.experiments.study.step_process")

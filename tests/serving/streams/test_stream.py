@@ -120,7 +120,9 @@ def test_a_camera_s_newest_frame_wins_and_the_rest_is_counted() -> None:
     gate = Gate()
     with running("synthetic:64x32@500", gate) as stream:
         gate.wait_for(slots=2)
-        wait_until(lambda: stream.status().dropped["superseded"] > 50)
+        # On a busy machine some are superseded before the second slot is reached.
+        before = stream.status().dropped["superseded"]
+        wait_until(lambda: stream.status().dropped["superseded"] > before + 50)
         gate.open()
         wait_until(lambda: len(stream.results) >= 5)
     numbers = [result.frame.number for result in stream.results]

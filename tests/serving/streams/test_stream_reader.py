@@ -151,6 +151,7 @@ def test_one_line_is_logged_for_a_camera_that_stays_away(
     assert "cam0: the camera /dev/video-unplugged" in caplog.text
 
 
+@pytest.mark.long
 def test_a_camera_that_falls_silent_is_stalled_until_it_speaks_again() -> None:
     with MjpegCamera() as camera, running(camera.uri) as stream:
         wait_until(lambda: stream.status().frames.processed >= 5)

@@ -85,6 +85,7 @@ def test_a_stream_stops_while_it_runs_and_leaves_nothing_behind() -> None:
         wait_until(lambda: open_descriptors() <= before)
 
 
+@pytest.mark.long
 def test_a_stream_stops_while_it_is_stalled() -> None:
     with MjpegCamera() as camera:
         stream = stream_of(camera.uri)

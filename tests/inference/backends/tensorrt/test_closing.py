@@ -17,12 +17,11 @@ from runtime.inference.backends.tensorrt.engine import TensorRtEngine
 from runtime.inference.backends.tensorrt.gpu_thread import DeviceThread
 from runtime.inference.engine import SegmentOptions
 from tests.cuda.gpus import kind
-from tests.cuda.kernels.conftest import host
 from tests.inference.backends.tensorrt.fake_execution import FakeExecution
 from tests.inference.backends.tensorrt.test_engine import MANIFEST, plan, plan_build
 from tests.inference.backends.tensorrt.test_pipeline import frame, gpu, truth
 
-__all__ = ["gpu", "host", "kind", "plan"]
+__all__ = ["gpu", "kind", "plan"]
 pytestmark = pytest.mark.gxx
 
 

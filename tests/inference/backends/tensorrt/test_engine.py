@@ -23,7 +23,6 @@ from runtime.repository.manifest import Build
 from tests.contracts.engine import EngineContract, computed, image, striped_manifest
 from tests.cuda.fake_cuda import ILLEGAL
 from tests.cuda.gpus import kind, left_behind, new_gpu
-from tests.cuda.kernels.conftest import host
 from tests.cuda.kernels.host import HostMachine
 from tests.engines import fake_build
 from tests.inference.backends.tensorrt.fake_execution import (
@@ -33,7 +32,7 @@ from tests.inference.backends.tensorrt.fake_execution import (
     logits_of,
 )
 
-__all__ = ["host", "kind"]
+__all__ = ["kind"]
 pytestmark = pytest.mark.gxx
 MANIFEST = striped_manifest()
 

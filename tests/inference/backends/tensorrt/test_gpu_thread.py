@@ -12,10 +12,8 @@ from runtime.cuda.device import CudaDevice
 from runtime.errors import EngineFailed, EngineRefused
 from runtime.inference.backends.tensorrt.gpu_thread import DEPTH, DeviceThread
 from tests.cuda.gpus import GPUS, left_behind, new_gpu
-from tests.cuda.kernels.conftest import host
 from tests.cuda.kernels.host import HostMachine
 
-__all__ = ["host"]
 pytestmark = pytest.mark.gxx
 
 

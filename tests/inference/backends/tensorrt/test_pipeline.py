@@ -27,13 +27,12 @@ from runtime.inference.segmenter import segmenters_of
 from runtime.serving.worker import Worker
 from tests.cuda.fake_cuda import ILLEGAL
 from tests.cuda.gpus import kind, left_behind, new_gpu
-from tests.cuda.kernels.conftest import host
 from tests.cuda.kernels.host import HostMachine
 from tests.inference.backends.tensorrt.fake_execution import Behaviour, FakeExecution, logits_of
 from tests.inference.backends.tensorrt.test_engine import MANIFEST, driver, plan, plan_build
 from tests.serving.workers import Counted
 
-__all__ = ["driver", "host", "kind", "plan"]
+__all__ = ["driver", "kind", "plan"]
 pytestmark = pytest.mark.gxx
 SIZES = [(32, 64), (48, 192), (96, 24), (31, 77)]
 

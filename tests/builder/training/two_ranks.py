@@ -1,6 +1,6 @@
-"""What two processes that torchrun starts do in `test_devices`.
+"""What two processes that torchrun starts do in `test_distributed`.
 
-torchrun --nproc_per_node 2 -m tests.builder.two_ranks DATASET FOLDER
+torchrun --nproc_per_node 2 -m tests.builder.training.two_ranks DATASET FOLDER
 """
 
 from __future__ import annotations
