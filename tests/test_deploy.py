@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import subprocess
 import sys
@@ -65,6 +66,16 @@ def test_the_image_has_no_training_libraries() -> None:
 
 def test_pycuda_is_compiled_against_the_numpy_that_is_shipped() -> None:
     assert f"numpy=={locked_versions()['numpy']}" in DOCKERFILE
+
+
+def test_the_entrypoint_imports_what_there_is() -> None:
+    script = (DEPLOY / "entrypoint-l4t.sh").read_text(encoding="utf-8")
+    imports = [line for line in script.splitlines() if line.startswith("from runtime.")]
+    assert imports
+    for line in imports:
+        _, module, _, names = line.split(maxsplit=3)
+        found = importlib.import_module(module)
+        assert all(hasattr(found, name) for name in names.split(", ")), line
 
 
 def test_the_daemon_in_the_image_is_not_root() -> None:

@@ -9,7 +9,13 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+from functools import lru_cache
 from typing import FrozenSet, Iterable, Optional
+
+# Clients say the same few names in every request.
+REMEMBERED = 256
+# Of a name 253 letters, and a port.
+LONGEST = 260
 
 _HOST = re.compile(r"(?:\[(?P<address>[^\[\]]*)\]|(?P<name>[^:\[\]]*))(?::\d*)?")
 
@@ -25,9 +31,13 @@ class HostNames:
         given = frozenset(names)
         self._exact = given | own_names()
         self._below = tuple(name[1:] for name in given if name.startswith("*."))
+        self._judged = lru_cache(REMEMBERED)(self._judge)
 
     def accept(self, host: str) -> bool:
         """Whether `host`, with or without a port, is an address or one of the names."""
+        return len(host) <= LONGEST and self._judged(host)
+
+    def _judge(self, host: str) -> bool:
         name = _name_in(host)
         if name is None:
             return False

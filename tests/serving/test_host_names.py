@@ -56,6 +56,7 @@ def test_addresses_and_names_of_the_machine_and_of_the_settings_are_its_own(host
         "localhost evil.example",
         "0x7f.1",
         "2130706433",
+        f"{'a.' * 200}cameras.example.org",
     ],
 )
 def test_every_other_name_is_foreign(host: str) -> None:

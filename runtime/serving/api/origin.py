@@ -45,8 +45,8 @@ class RefuseForeign:
         await self._app(scope, receive, send)
 
     def _judge(self, connection: HTTPConnection) -> None:
-        for host in connection.headers.getlist("host"):
-            if not self._policy.hosts.accept(host):
+        for name, value in connection.scope["headers"]:
+            if name == b"host" and not self._policy.hosts.accept(value.decode("latin-1")):
                 raise ForeignHost(
                     "the Host header is none of this daemon's names",
                     "Use its address, or let the operator add the name to allowed_hosts",

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
-from typing import Dict, Iterator
+from typing import Dict, Iterator, List
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from runtime.serving.access_policy import AccessPolicy
+from runtime.serving.api.authentication import Authenticate
+from runtime.serving.api.authorization import HOLDER, OPEN_PATHS
 from runtime.serving.keyring import Keyring, TokenFile
 from runtime.serving.state_directory import StateDirectory
 from runtime.serving.tokens import new_token
@@ -54,7 +58,7 @@ def test_the_scheme_s_case_does_not_matter(running: Served, scheme: str) -> None
     ["", "Bearer", "Bearer a b", f"Basic {TOKENS['view']}", TOKENS["view"], "Bearer \xff\xfe"],
 )
 def test_what_shows_no_token_does_not_let_in(running: Served, header: str) -> None:
-    headers = {"Authorization": header.encode("latin-1")}
+    headers = {b"Authorization": header.encode("latin-1")}
     assert running.client.get("/engine", headers=headers).status_code == 401
 
 
@@ -77,6 +81,27 @@ def test_strangers_do_not_learn_what_there_is(running: Served) -> None:
     for method, path in (("GET", "/nowhere"), ("GET", "/streams/gate"), ("DELETE", "/engine")):
         assert running.client.request(method, path).status_code == 401
     assert running.client.get("/nowhere", headers=bearer(TOKENS["view"])).status_code == 404
+
+
+def test_a_websocket_is_asked_for_a_token_as_well() -> None:
+    reached: List[Scope] = []
+    sent: List[Message] = []
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        reached.append(scope)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    for headers in ({}, bearer(TOKENS["view"])):
+        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        scope = {"type": "websocket", "scheme": "ws", "path": "/", "headers": raw}
+        asyncio.run(Authenticate(app, asking().keyring, OPEN_PATHS)(scope, receive, send))
+    assert sent == [{"type": "websocket.close", "code": 1008}]
+    assert [scope[HOLDER].name for scope in reached] == ["view-only"]
 
 
 def test_metrics_can_be_opened_and_nothing_else_is() -> None:

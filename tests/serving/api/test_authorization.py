@@ -118,11 +118,14 @@ def test_a_guard_lets_nobody_pass_whom_nobody_looked_at() -> None:
     async def endpoint(scope: Scope, _receive: Receive, _send: Send) -> None:
         reached.append(scope)
 
-    async def unused(*_: object) -> Message:
-        return {}
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(_: Message) -> None:
+        """Sends nothing."""
 
     guard = Guard(endpoint, VIEW)
     with pytest.raises(Forbidden):
-        asyncio.run(guard({"type": "http"}, unused, unused))
-    asyncio.run(guard({"type": "http", HOLDER: EVERYBODY}, unused, unused))
+        asyncio.run(guard({"type": "http"}, receive, send))
+    asyncio.run(guard({"type": "http", HOLDER: EVERYBODY}, receive, send))
     assert len(reached) == 1

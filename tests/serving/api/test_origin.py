@@ -9,7 +9,7 @@ from starlette.types import Message, Receive, Scope, Send
 from runtime.serving.access_policy import AccessPolicy
 from runtime.serving.api.origin import RefuseForeign
 from runtime.serving.host_names import HostNames
-from tests.serving.api.serving import Parts, Served, image, served
+from tests.serving.api.serving import Parts, Served, image, raw_connection, served
 from tests.serving.tokens import TOKENS, asking, bearer
 
 FRIEND = "https://dashboard.example.org"
@@ -108,6 +108,19 @@ def test_a_name_that_was_pointed_here_is_refused(
     running: Served, host: str, status: int, path: str
 ) -> None:
     assert running.client.get(path, headers={"Host": host}).status_code == status
+
+
+def test_who_names_no_host_is_no_browser(running: Served) -> None:
+    """Such as a load balancer's health check in HTTP/1.0."""
+    with raw_connection(running) as connection:
+        connection.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+def test_of_two_names_both_must_be_its_own(running: Served) -> None:
+    with raw_connection(running) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n")
+        assert connection.recv(4096).startswith((b"HTTP/1.1 421 ", b"HTTP/1.1 400 "))
 
 
 def test_a_foreign_name_is_not_repeated(running: Served) -> None:

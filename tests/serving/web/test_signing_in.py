@@ -6,7 +6,7 @@ import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Iterator, List
+from typing import Any, Dict, Iterator, List
 
 import pytest
 
@@ -35,7 +35,7 @@ def link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """What a first start shows."""
     folder = engine_folder(tmp_path_factory.mktemp("engines") / "dark-or-bright")
     state = str(tmp_path_factory.mktemp("state") / "swiftnet")
-    settings = {"host": "0.0.0.0", "state_dir": state, "streams": [STREAM]}  # noqa: S104
+    settings: Dict[str, Any] = {"host": "0.0.0.0", "state_dir": state, "streams": [STREAM]}  # noqa: S104
     with daemon(folder, **settings) as running, running.serving():
         yield running.until(r"(http\S+/\?token=\S+)")
 
