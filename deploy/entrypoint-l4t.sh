@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 from runtime.errors import EngineRefused
-from runtime.machine import this_machine
-from runtime.repository import PLAN_BACKENDS, EngineFolder, choose_build
+from runtime.device.machine import this_machine
+from runtime.repository.choose_build import PLAN_BACKENDS, choose_build
+from runtime.repository.engine_folder import EngineFolder
 
 try:
     chosen = choose_build(EngineFolder(Path(sys.argv[1])), this_machine())

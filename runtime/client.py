@@ -10,6 +10,8 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
+import ssl
 import struct
 import threading
 import zlib
@@ -89,16 +91,27 @@ class Client:
     Args:
         url: of the daemon, such as "http://127.0.0.1:8080".
         timeout: seconds to wait for an answer.
+        token: that the daemon asks for; it asks for none on loopback.
+        certificate: PEM file of the daemon's own, where no known authority has signed it.
     """
 
-    def __init__(self, url: str, timeout: float = 30.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        timeout: float = 30.0,
+        token: Optional[str] = None,
+        certificate: Optional[Union[str, os.PathLike[str]]] = None,
+    ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise ValueError(f"{url!r} is not the address of a daemon, http://HOST:PORT")
+        if token is not None and not re.fullmatch(r"[!-~]+", token):
+            raise ValueError("the token has spaces, line ends or letters that no token has")
         self._host, self._base = parts.netloc, parts.path.rstrip("/")
-        self._kind: Type[http.client.HTTPConnection] = http.client.HTTPConnection
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._trust: Optional[ssl.SSLContext] = None
         if parts.scheme == "https":
-            self._kind = http.client.HTTPSConnection
+            self._trust = ssl.create_default_context(cafile=certificate)
         self._timeout = timeout
         self._mine = threading.local()
         self._all: List[http.client.HTTPConnection] = []
@@ -179,7 +192,7 @@ class Client:
     ) -> _Answer:
         body = Path(image).read_bytes() if isinstance(image, (str, os.PathLike)) else image
         target = self._base + address + (f"?{urlencode(query)}" if query else "")
-        request = _Request(method, target, body, dict(headers or {}))
+        request = _Request(method, target, body, {**self._headers, **(headers or {})})
         try:
             answer = self._exchange(request)
         except (OSError, http.client.HTTPException) as error:
@@ -193,7 +206,7 @@ class Client:
     def _exchange(self, request: _Request) -> _Answer:
         connection = getattr(self._mine, "connection", None)
         if connection is None:
-            connection = self._kind(self._host, timeout=self._timeout)
+            connection = self._connection()
             self._mine.connection = connection
             self._all.append(connection)
         kept = connection.sock is not None
@@ -205,6 +218,11 @@ class Client:
             if not kept:
                 raise
             return request.over(connection)
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._trust is None:
+            return http.client.HTTPConnection(self._host, timeout=self._timeout)
+        return http.client.HTTPSConnection(self._host, timeout=self._timeout, context=self._trust)
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,7 @@ COMPONENTS: Dict[str, Component] = {
         can_be_installed=False,
     ),
     "ffmpeg": Component(lambda: shutil.which("ffmpeg") is not None, "apt-get install ffmpeg"),
+    "openssl": Component(lambda: shutil.which("openssl") is not None, "apt-get install openssl"),
     "gxx": Component(lambda: shutil.which("g++") is not None, "apt-get install g++"),
     "nvrtc": Component(has_nvrtc, "pip install nvidia-cuda-nvrtc-cu11"),
     "gpu": Component(

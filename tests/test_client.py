@@ -11,9 +11,12 @@ from typing import Iterator, Tuple
 
 import numpy as np
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from runtime import client as client_module
 from runtime.client import Client, Refused, Unreachable
+from runtime.serving.http_server import HttpServer
+from runtime.serving.tls import Certificate
 from tests.engines import HEIGHT, Gate
 from tests.serving.api.live import HandMadeStream
 from tests.serving.api.serving import (
@@ -25,6 +28,8 @@ from tests.serving.api.serving import (
     image,
     served,
 )
+from tests.serving.certificates import make_certificate
+from tests.serving.tokens import TOKENS, asking
 
 BRIGHT = half_bright()[..., 0] > 0
 
@@ -167,6 +172,40 @@ class TestFaults:
     def test_an_address_of_another_kind(self, url: str) -> None:
         with pytest.raises(ValueError, match="http://HOST:PORT"):
             Client(url)
+
+
+class TestAccess:
+    def test_it_shows_its_token(self) -> None:
+        with served(Parts(access=asking())) as running:
+            url = str(running.client.base_url)
+            with Client(url, token=TOKENS["segment"]) as client:
+                assert np.array_equal(client.segment(image()).labels, BRIGHT)
+                with pytest.raises(Refused, match="scope view") as caught:
+                    client.streams()
+                assert caught.value.status == 403
+            with Client(url) as stranger, pytest.raises(Refused, match="asks for a token"):
+                stranger.engine()
+
+    def test_what_is_no_token_is_refused_but_not_repeated(self) -> None:
+        for token in ("hunter2\n", "hunter2 hunter2", "", "h\xfcnter2"):
+            with pytest.raises(ValueError, match="token") as caught:
+                Client("http://127.0.0.1:8080", token=token)
+            assert "hunter2" not in str(caught.value)
+
+    @pytest.mark.openssl
+    def test_it_knows_a_certificate_that_nobody_signed(self, tmp_path: Path) -> None:
+        certificate, key = make_certificate(tmp_path)
+
+        async def answer(_scope: Scope, _receive: Receive, send: Send) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b'{"streams": []}'})
+
+        with HttpServer("127.0.0.1", 0, Certificate(certificate, key)) as server:
+            server.start(answer, lambda: None)
+            with Client(server.url, certificate=certificate) as client:
+                assert client.streams() == []
+            with Client(server.url) as stranger, pytest.raises(Unreachable, match="certificate"):
+                stranger.streams()
 
 
 def test_it_can_be_copied_out_of_the_project() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ else:
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "deploy"
+STATE_DIR = "/var/lib/swiftnet"
 DOCKERFILE = (ROOT / "Dockerfile.l4t").read_text(encoding="utf-8")
 JETPACK5 = {"python_version": "3.8", "sys_platform": "linux", "platform_machine": "aarch64"}
 
@@ -66,6 +68,16 @@ def test_pycuda_is_compiled_against_the_numpy_that_is_shipped() -> None:
     assert f"numpy=={locked_versions()['numpy']}" in DOCKERFILE
 
 
+def test_the_entrypoint_imports_what_there_is() -> None:
+    script = (DEPLOY / "entrypoint-l4t.sh").read_text(encoding="utf-8")
+    imports = [line for line in script.splitlines() if line.startswith("from runtime.")]
+    assert imports
+    for line in imports:
+        _, module, _, names = line.split(maxsplit=3)
+        found = importlib.import_module(module)
+        assert all(hasattr(found, name) for name in names.split(", ")), line
+
+
 def test_the_daemon_in_the_image_is_not_root() -> None:
     users = [line.split()[1] for line in DOCKERFILE.splitlines() if line.startswith("USER")]
     assert users == ["10001"]
@@ -92,7 +104,7 @@ def test_compose_builds_the_dockerfile_and_mounts_files_that_exist() -> None:
 
 def test_the_settings_in_compose_name_an_engine_that_is_mounted() -> None:
     daemon = parsed(DEPLOY / "compose.yaml")["services"]["runtime"]
-    mounts = {inside: outside for outside, inside, _ in (v.split(":") for v in daemon["volumes"])}
+    mounts = {inside: outside for outside, inside, *_ in (v.split(":") for v in daemon["volumes"])}
     settings = load_settings({}, DEPLOY / mounts[daemon["command"][-1]], environ={})
     assert str(settings.engine.parent) in mounts
 
@@ -102,7 +114,26 @@ def test_compose_gives_the_daemon_no_more_rights_than_it_needs() -> None:
     assert daemon["read_only"] is True
     assert daemon["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in daemon["security_opt"]
-    assert all(volume.endswith(":ro") for volume in daemon["volumes"])
+    writable = [volume for volume in daemon["volumes"] if not volume.endswith(":ro")]
+    assert writable == [f"state:{STATE_DIR}"]
+
+
+def test_the_image_keeps_state_where_its_user_may_write() -> None:
+    assert f"SWIFTNET_STATE_DIR={STATE_DIR}" in DOCKERFILE
+    assert f"VOLUME {STATE_DIR}" in DOCKERFILE
+    assert f"install --directory --mode 700 --owner 10001 --group 10001 {STATE_DIR}" in DOCKERFILE
+
+
+def test_prometheus_shows_a_token_and_asks_by_a_name_of_the_daemon_s_own() -> None:
+    compose = parsed(DEPLOY / "compose.yaml")
+    (job,) = parsed(DEPLOY / "prometheus.yml")["scrape_configs"]
+    secret = Path(job["authorization"]["credentials_file"])
+    assert secret.parent == Path("/run/secrets")
+    assert compose["services"]["prometheus"]["secrets"] == [secret.name]
+    file = compose["secrets"][secret.name]["file"]
+    assert f"/deploy/{Path(file).name}" in (ROOT / ".gitignore").read_text("utf-8").splitlines()
+    name = job["static_configs"][0]["targets"][0].partition(":")[0]
+    assert compose["services"][name]["hostname"] == name
 
 
 def test_the_camera_file_extends_a_service_of_compose() -> None:
@@ -125,7 +156,8 @@ def test_prometheus_accepts_its_configuration() -> None:
     promtool = shutil.which("promtool")
     assert promtool is not None
     result = subprocess.run(
-        [promtool, "check", "config", str(DEPLOY / "prometheus.yml")],
+        # The token's file exists in the container alone.
+        [promtool, "check", "config", "--syntax-only", str(DEPLOY / "prometheus.yml")],
         check=False,
         capture_output=True,
         text=True,

@@ -26,6 +26,7 @@ from runtime.cli import (
     sensitivity,
     serve,
     study,
+    token,
     train,
     version,
 )
@@ -58,6 +59,7 @@ COMMANDS: Dict[str, Command] = {
     "build-engine": build_engine,
     "inspect": inspect,
     "doctor": doctor,
+    "token": token,
     "version": version,
 }
 FAILED, NOT_AS_ASKED, INTERRUPTED = 1, 2, 130

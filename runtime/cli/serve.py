@@ -7,7 +7,12 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from runtime.serving.settings import ServeSettings, load_settings, streams_from_sources
+from runtime.serving.settings import (
+    ServeSettings,
+    load_settings,
+    settings_file,
+    streams_from_sources,
+)
 
 HELP = "serve an engine over HTTP, with live streams"
 
@@ -31,7 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     for name, field in ServeSettings.model_fields.items():
         if name in ("engine", "streams"):
             continue
-        default = "" if field.default is None else f" [{field.default}]"
+        default = "" if field.default in (None, ()) else f" [{field.default}]"
         parser.add_argument(
             f"--{name.replace('_', '-')}",
             metavar=name.rpartition("_")[2].upper(),
@@ -58,9 +63,14 @@ def run(arguments: Namespace) -> None:
         return
     from runtime.device.machine import this_machine
     from runtime.serving.daemon import Daemon, log_to_stderr
+    from runtime.serving.keyring import TokenFile
 
     log_to_stderr(settings.log_level)
-    Daemon(settings, this_machine()).run()
+    tokens = TokenFile(
+        settings_file(arguments.config),
+        lambda: load_settings(flags, arguments.config).token_hashes,
+    )
+    Daemon(settings, this_machine(), tokens).run()
 
 
 def _show(settings: ServeSettings) -> None:

@@ -28,16 +28,19 @@ from runtime.inference.engine import DeviceOptions
 from runtime.inference.segmenter import Segmenter, segmenters_of
 from runtime.repository.choose_build import choose_build
 from runtime.repository.engine_folder import EngineFolder
+from runtime.serving.access_policy import AccessControl
 from runtime.serving.api.app import create_app
 from runtime.serving.api.middleware import note_request_id
 from runtime.serving.api.services import Services
 from runtime.serving.health import Health
 from runtime.serving.http_server import HttpServer
+from runtime.serving.keyring import TokenFile
 from runtime.serving.metrics.jetson import JetsonCollector
 from runtime.serving.metrics.registry import Metrics
 from runtime.serving.settings import ServeSettings
 from runtime.serving.signals import StopSignals
 from runtime.serving.streams.stream import Stream
+from runtime.serving.tls import Certificate
 from runtime.serving.worker import Worker
 
 # After a signal accepted work has `drain_seconds`; meanwhile the streams end. Connections then have
@@ -56,11 +59,15 @@ class Daemon:
     Args:
         settings: everything that was decided beforehand.
         machine: what can run engines here.
+        tokens: those of the settings, if they can change; as the settings have them unless given.
     """
 
-    def __init__(self, settings: ServeSettings, machine: Machine) -> None:
+    def __init__(
+        self, settings: ServeSettings, machine: Machine, tokens: Optional[TokenFile] = None
+    ) -> None:
         self._settings = settings
         self._machine = machine
+        self._tokens = tokens
         self._metrics = Metrics()
         self._resources = ExitStack()
         self._stop_reasons: SimpleQueue[Optional[RuntimeFault]] = SimpleQueue()
@@ -76,8 +83,10 @@ class Daemon:
         with StopSignals(on_stop=self._stop, on_insist=_end_now):
             try:
                 server = self.bind()
-                services = self.load()
+                access = AccessControl(self._settings, server.on_loopback, self._tokens)
+                services = self.load(access)
                 self.serve(server, services)
+                access.announce(server.url)
                 fault = self._stop_reasons.get()
                 self.drain(server, services)
             finally:
@@ -87,9 +96,14 @@ class Daemon:
 
     def bind(self) -> HttpServer:
         """Takes the port first: whether it is free is known in no time, unlike all the rest."""
-        return self._resources.enter_context(HttpServer(self._settings.host, self._settings.port))
+        settings = self._settings
+        certificate = None
+        if settings.tls_certificate is not None:
+            certificate = Certificate(settings.tls_certificate, settings.tls_key)
+        server = HttpServer(settings.host, settings.port, certificate)
+        return self._resources.enter_context(server)
 
-    def load(self) -> Services:
+    def load(self, access: AccessControl) -> Services:
         """Checks and opens the engine, warms it up, and proves it with its canary."""
         started = time.monotonic()
         settings, folder = self._settings, EngineFolder(self._settings.engine)
@@ -123,6 +137,7 @@ class Daemon:
             health=health,
             streams=self._streams,
             metrics=self._metrics,
+            access=access.policy,
             machine=self._machine,
             jetson=jetson,
         )

@@ -12,6 +12,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from runtime.errors import InvalidConfig, RuntimeFault
+from runtime.serving.host_names import is_loopback
+from runtime.serving.tls import Certificate
 
 # Room for a burst of clients while the event loop is busy; the kernel caps it at its own limit.
 BACKLOG = 2048
@@ -26,13 +28,15 @@ class HttpServer:
     Args:
         host: name or address to listen on.
         port: 0 picks a free one.
+        certificate: makes it HTTPS.
 
     Raises:
         InvalidConfig: the address does not exist here, or the port is taken or privileged.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, certificate: Optional[Certificate] = None) -> None:
         self._host = host
+        self._certificate = certificate
         self._socket = _bound_socket(host, port)
         self._server: Optional[_Server] = None
         self._thread: Optional[threading.Thread] = None
@@ -54,7 +58,13 @@ class HttpServer:
         """Where a browser on this machine finds it."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104
         host = f"[{host}]" if ":" in host else host
-        return f"http://{host}:{self._socket.getsockname()[1]}"
+        scheme = "http" if self._certificate is None else "https"
+        return f"{scheme}://{host}:{self._socket.getsockname()[1]}"
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach it; a name's address is what counts."""
+        return is_loopback(self._socket.getsockname()[0])
 
     def start(self, app: ASGIApp, on_death: Callable[[], None]) -> None:
         """Serves `app` from now on; returns when connections are accepted.
@@ -79,6 +89,9 @@ class HttpServer:
             server_header=False,
             proxy_headers=False,
         )
+        config.load()
+        if self._certificate is not None:
+            config.ssl = self._certificate.listening_context()
         server = _Server(config)
 
         def run() -> None:

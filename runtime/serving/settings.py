@@ -1,8 +1,8 @@
 """The daemon's settings: file < environment < flags, checked once, then frozen.
 
 The only module that reads the environment. Every fact about a setting (name, type, bounds, default,
-meaning) is a field of `ServeSettings` or `StreamSettings`; the flags of `runtime serve`, the names
-of the environment variables and docs/configuration.md follow from them.
+meaning) is a field of `ServeSettings`, its `AccessSettings` or `StreamSettings`; the flags of
+`runtime serve`, the names of the environment variables and docs/configuration.md follow from them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from typing_extensions import Literal
 
 from runtime.errors import InvalidConfig
 from runtime.files.toml import Table, read_toml
+from runtime.serving.access_settings import AccessSettings
+from runtime.serving.state_directory import default_state_folder
+from runtime.sources.address import without_credentials
 
 PREFIX = "SWIFTNET_"
 FILE_VARIABLE = "SWIFTNET_CONFIG"
@@ -52,7 +55,7 @@ class StreamSettings(Table):
     jpeg_quality: int = Field(default=80, ge=1, le=100, description="quality of overlay images")
 
 
-class ServeSettings(Table):
+class ServeSettings(AccessSettings):
     """Everything `runtime serve` can be told."""
 
     engine: Path = Field(description="folder of the engine to serve")
@@ -148,8 +151,7 @@ def load_settings(
         InvalidConfig: naming the file and line, the variable or the flag, and the setting.
     """
     environ = os.environ if environ is None else environ
-    if file is None and FILE_VARIABLE in environ:
-        file = Path(environ[FILE_VARIABLE])
+    file = settings_file(file, environ)
     layers = [_file_layer(file)] if file else []
     layers += [_environment_layer(environ), _Layer(flags, _flag)]
     values: Dict[str, Any] = {}
@@ -157,10 +159,27 @@ def load_settings(
     for layer in layers:
         for name, value in layer.values.items():
             values[name], places[name] = value, layer.place
+    values.setdefault("state_dir", state_folder(environ))
     try:
         return ServeSettings(**values)
     except ValidationError as error:
         raise _fault(error, places) from error
+
+
+def settings_file(
+    named: Optional[Path] = None, environ: Optional[Mapping[str, str]] = None
+) -> Optional[Path]:
+    """The file of settings: the one that was `named`, else SWIFTNET_CONFIG's, if any."""
+    environ = os.environ if environ is None else environ
+    given = environ.get(FILE_VARIABLE)
+    return named if named is not None or given is None else Path(given)
+
+
+def state_folder(environ: Optional[Mapping[str, str]] = None) -> Path:
+    """Where the daemon keeps its state unless settings say otherwise."""
+    environ = os.environ if environ is None else environ
+    given = environ.get(f"{PREFIX}STATE_DIR")
+    return Path(given) if given else default_state_folder(environ)
 
 
 def streams_from_sources(sources: Sequence[str]) -> List[Dict[str, Any]]:
@@ -244,6 +263,13 @@ def _fault(
         return InvalidConfig(f"{where}the setting {name!r} is missing", cure)
     message = first["msg"][:1].lower() + first["msg"][1:]
     return InvalidConfig(
-        f"{where}{name} = {first['input']!r} is refused: {message}",
+        f"{where}{name}{_shown(location, first['input'])} is refused: {message}",
         "See docs/configuration.md for what is allowed",
     )
+
+
+def _shown(location: Location, value: object) -> str:
+    """` = value` in a complaint, unless it may hold what no log may hold: a password or a token."""
+    if location[0] == "tokens" or not isinstance(value, (str, int, float)):
+        return ""
+    return f" = {without_credentials(value)!r}" if isinstance(value, str) else f" = {value!r}"

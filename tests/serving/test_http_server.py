@@ -89,6 +89,20 @@ def test_the_url_is_one_a_browser_here_can_open(host: str, shown: str) -> None:
         assert server.url.startswith(shown)
 
 
+@pytest.mark.parametrize(
+    ("host", "alone"),
+    [
+        ("127.0.0.1", True),
+        ("127.0.0.2", True),
+        ("localhost", True),
+        ("0.0.0.0", False),  # noqa: S104 - every network is what is tested
+    ],
+)
+def test_it_knows_whether_this_machine_alone_can_reach_it(host: str, alone: bool) -> None:
+    with HttpServer(host, 0) as server:
+        assert server.on_loopback == alone
+
+
 def test_a_client_that_is_never_answered_is_cut_off() -> None:
     app = Patient()
     with HttpServer("127.0.0.1", 0) as server:

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from runtime.errors import (
     EngineFailed,
@@ -38,7 +39,40 @@ class NotFound(InvalidInput):
     """A stream, frame or page that does not exist."""
 
 
+class AccessRefused(InvalidInput):
+    """A request that may not come in.
+
+    Args:
+        problem: one clause on what it lacks, without what it brought: that may be a secret.
+        cure: one clause on how to come in.
+        challenge: what the WWW-Authenticate header adds to the scheme; None for no such header,
+            where no token would help.
+    """
+
+    def __init__(self, problem: str, cure: str, challenge: Optional[str] = None) -> None:
+        super().__init__(problem, cure)
+        self.challenge = challenge
+
+
+class Unauthorized(AccessRefused):
+    """A request without a token that lets in."""
+
+    def __init__(self, problem: str, cure: str, challenge: str = "") -> None:
+        super().__init__(problem, cure, challenge)
+
+
+class Forbidden(AccessRefused):
+    """A request of somebody who may not ask for this."""
+
+
+class ForeignHost(AccessRefused):
+    """A request for a host that is not this one."""
+
+
 STATUS: Mapping[Type[BaseException], HTTPStatus] = {
+    Unauthorized: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    ForeignHost: HTTPStatus.MISDIRECTED_REQUEST,
     NotFound: HTTPStatus.NOT_FOUND,
     NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
     UploadTooSlow: HTTPStatus.REQUEST_TIMEOUT,
@@ -77,6 +111,8 @@ def answer_faults(app: FastAPI) -> None:
 def refusal(fault: RuntimeFault) -> Tuple[HTTPStatus, Dict[str, str]]:
     """Status and extra headers for a fault, by the nearest class that has one."""
     status = next(STATUS[kind] for kind in type(fault).__mro__ if kind in STATUS)
+    if isinstance(fault, AccessRefused):
+        return status, _challenge(fault)
     wait: Optional[float] = None
     if isinstance(fault, Overloaded):
         wait = fault.retry_after
@@ -88,10 +124,30 @@ def refusal(fault: RuntimeFault) -> Tuple[HTTPStatus, Dict[str, str]]:
     return status, {} if wait is None else {"Retry-After": str(max(1, math.ceil(wait)))}
 
 
+async def refuse(fault: RuntimeFault, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers a connection that middleware does not let through."""
+    if scope["type"] == "websocket":
+        # Before the handshake is accepted this becomes 403, which has no room for a sentence.
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    await _fault_response(fault)(scope, receive, send)
+
+
+def _challenge(fault: AccessRefused) -> Dict[str, str]:
+    if fault.challenge is None:
+        return {}
+    more = f", {fault.challenge}" if fault.challenge else ""
+    return {"WWW-Authenticate": f'Bearer realm="swiftnet"{more}', "Cache-Control": "no-store"}
+
+
+def _fault_response(fault: RuntimeFault) -> Response:
+    status, headers = refusal(fault)
+    return _sentence(status, str(fault), headers)
+
+
 async def _answer(request: Request, error: Exception) -> Response:
     if isinstance(error, RuntimeFault):
-        status, headers = refusal(error)
-        return _sentence(status, str(error), headers)
+        return _fault_response(error)
     if isinstance(error, RequestValidationError):
         return _sentence(HTTPStatus.BAD_REQUEST, _parameter_sentence(error.errors()[0]))
     if isinstance(error, HTTPException):

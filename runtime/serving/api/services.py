@@ -10,6 +10,7 @@ from typing_extensions import Literal, Protocol
 from runtime.device.jetson import Jetson
 from runtime.device.machine import Machine
 from runtime.repository.manifest import Build, EngineManifest
+from runtime.serving.access_policy import AccessPolicy
 from runtime.serving.health import Health
 from runtime.serving.metrics.registry import Metrics
 from runtime.serving.settings import ServeSettings
@@ -44,6 +45,7 @@ class Services:
         health: knows whether its results can be trusted.
         streams: by id.
         metrics: where everything is counted.
+        access: who may ask for what.
         machine: what the daemon runs on.
         jetson: the same machine's sensors; None where it is no Jetson.
     """
@@ -57,5 +59,6 @@ class Services:
     health: Health
     streams: Mapping[str, LiveStream]
     metrics: Metrics
+    access: AccessPolicy = field(default_factory=AccessPolicy)
     machine: Machine = field(default_factory=Machine)
     jetson: Optional[Jetson] = None

@@ -17,6 +17,7 @@ from runtime.device.machine import Machine
 from runtime.errors import EngineFailed
 from runtime.inference.canary import Canary
 from runtime.inference.segmenter import Segmenter
+from runtime.serving.access_policy import AccessPolicy
 from runtime.serving.api.app import create_app
 from runtime.serving.api.services import LiveStream, Services
 from runtime.serving.health import Health
@@ -40,6 +41,7 @@ class Parts:
         streams: by id.
         canary: of the engine.
         settings: of the daemon, as flags.
+        access: who may ask for what.
         machine: what it runs on.
         jetson: its sensors.
     """
@@ -50,6 +52,7 @@ class Parts:
     streams: Mapping[str, LiveStream] = field(default_factory=dict)
     canary: Optional[Canary] = None
     settings: Dict[str, Any] = field(default_factory=dict)
+    access: AccessPolicy = field(default_factory=AccessPolicy)
     machine: Machine = field(default_factory=Machine)
     jetson: Optional[Jetson] = None
 
@@ -63,6 +66,7 @@ class Served:
     health: Health
     registry: CollectorRegistry
     failures: List[EngineFailed]
+    services: Services
 
     def value(self, name: str, **labels: str) -> Optional[float]:
         return self.registry.get_sample_value(f"swiftnet_{name}", labels)
@@ -96,12 +100,13 @@ def served(parts: Optional[Parts] = None) -> Iterator[Served]:
             health=health,
             streams=parts.streams,
             metrics=metrics,
+            access=parts.access,
             machine=parts.machine,
             jetson=parts.jetson,
         )
         server.start(create_app(services), on_death=lambda: None)
         with httpx.Client(base_url=server.url, timeout=20) as client:
-            yield Served(client, worker, health, registry, failures)
+            yield Served(client, worker, health, registry, failures, services)
         health.drain()
 
 
@@ -128,4 +133,4 @@ def raw_connection(running: Served) -> socket.socket:
 
 
 def upload_head(length: int) -> bytes:
-    return f"POST /segment HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode()
+    return f"POST /segment HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n".encode()

@@ -29,7 +29,8 @@ def test_segment_is_described_with_its_parameters_bounds_and_faults() -> None:
     assert set(parameters) == {"format", "size", "opacity", "quality", "epsilon"}
     assert parameters["opacity"]["schema"]["maximum"] == 1
     assert parameters["size"]["schema"]["enum"] == ["frame", "model"]
-    assert set(operation["responses"]) == {"200", "400", "406", "408", "413", "415", "503"}
+    faults = {"400", "401", "403", "406", "408", "413", "415", "421", "503"}
+    assert set(operation["responses"]) == {"200", *faults}
     assert "image/jpeg" in operation["requestBody"]["content"]
 
 
