@@ -28,15 +28,7 @@ _AGAIN = "Fetch the file again; it is not whole"
 _NO_WEIGHTS = "Give a file that torch.save or safetensors wrote"
 # What unpickling of bytes that nobody vouches for ends in; the pickle module promises no less.
 _UNREADABLE = (
-    *(
-        pickle.UnpicklingError,
-        struct.error,
-        EOFError,
-        LookupError,
-        ValueError,
-        TypeError,
-        AttributeError,
-    ),
+    *(pickle.UnpicklingError, struct.error, EOFError, LookupError, ValueError, TypeError),
     *(AttributeError, RuntimeError, AssertionError, OverflowError, MemoryError, OSError),
     ImportError,
 )
