@@ -30,6 +30,8 @@ def test_pixels_turn_as_the_decoder_turns_them(kind: str, orientation: int) -> N
     stored = cv2.imdecode(flat, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     shown = cv2.imdecode(flat, cv2.IMREAD_COLOR)
 
+    assert stored is not None
+    assert shown is not None
     assert exif_orientation(data) == orientation
     np.testing.assert_array_equal(turned_upright(stored, orientation), shown)
     assert swaps_sides(orientation) == (shown.shape != stored.shape)

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from runtime.builder.data.dataset import Decoded, SegmentationDataset, evenly
 from runtime.builder.figure import new_figure, save
 from runtime.errors import InvalidInput
-from runtime.image.label_map import Classes
+from runtime.image.label_map import Classes, Colour
 
 EXAMPLES_PER_GROUP = 4
 _UNLABELLED = (255, 0, 255)
@@ -62,7 +62,8 @@ def overlaid(image: np.ndarray, labels: np.ndarray, classes: Classes) -> np.ndar
     colours = classes.colours()
     colours[classes.ignore_id] = _UNLABELLED
     mixed: np.ndarray = _OPACITY * colours[labels] + (1 - _OPACITY) * image
-    return mixed.round().astype(np.uint8)
+    shown: np.ndarray = mixed.round().astype(np.uint8)
+    return shown
 
 
 def _examples(group: str, dataset: SegmentationDataset) -> List[Tuple[str, Decoded]]:
@@ -81,9 +82,14 @@ def _readable(dataset: SegmentationDataset, index: int) -> Optional[Decoded]:
 def _key(classes: Classes, shown: Set[int]) -> List[Patch]:
     """Name and colour of the classes that are to be seen, and of what is unlabelled."""
     named = [
-        Patch(facecolor=np.array(colour) / 255, edgecolor="black", label=name)
+        Patch(facecolor=_plotted(colour), edgecolor="black", label=name)
         for class_id, (name, colour) in enumerate(zip(classes.names, classes.palette))
         if class_id in shown
     ]
-    unlabelled = np.array(_UNLABELLED) / 255
-    return [*named, Patch(facecolor=unlabelled, edgecolor="black", label="unlabelled")]
+    unlabelled = Patch(facecolor=_plotted(_UNLABELLED), edgecolor="black", label="unlabelled")
+    return [*named, unlabelled]
+
+
+def _plotted(colour: Colour) -> Tuple[float, float, float]:
+    red, green, blue = colour
+    return red / 255, green / 255, blue / 255

@@ -118,5 +118,5 @@ def _facts(dataset: SegmentationDataset, index: int) -> SampleFacts:
 
 def _digest(pixels: np.ndarray) -> bytes:
     digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(pixels))
+    digest.update(np.ascontiguousarray(pixels).data)
     return digest.digest()

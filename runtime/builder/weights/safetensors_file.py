@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -77,30 +77,33 @@ def _in_order(path: Path, header: Dict[str, Any]) -> List[Tuple[str, int, int, D
     for name, entry in header.items():
         if name == _METADATA:
             continue
-        offsets = entry.get("data_offsets") if isinstance(entry, dict) else None
-        if not _are_counts(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
+        offsets = _counts(entry.get("data_offsets")) if isinstance(entry, dict) else None
+        if offsets is None or len(offsets) != 2 or offsets[0] > offsets[1]:
             raise _broken(path, f"it does not say where {name} lies")
         found.append((name, offsets[0], offsets[1] - offsets[0], entry))
     return sorted(found, key=lambda each: each[1:3])
 
 
 def _tensor(path: Path, name: str, entry: Dict[str, Any], data: bytes) -> Tensor:
-    dtype, shape = _DTYPES.get(str(entry.get("dtype"))), entry.get("shape")
+    dtype, shape = _DTYPES.get(str(entry.get("dtype"))), _counts(entry.get("shape"))
     if dtype is None:
         raise InvalidInput(
             f"{path} has numbers of type {entry.get('dtype')} in {name}",
             "Give the weights in F32, F16 or BF16",
         )
-    if not _are_counts(shape) or math.prod(shape) * dtype.itemsize != len(data):
-        raise _broken(path, f"{name} has {len(data)} bytes for the shape {shape}")
+    if shape is None or math.prod(shape) * dtype.itemsize != len(data):
+        raise _broken(path, f"{name} has {len(data)} bytes for the shape {entry.get('shape')}")
     if not data:
         return torch.empty(shape, dtype=dtype)
     # A copy, since torch wants memory that it may write to, and aligned for the type.
     return torch.frombuffer(bytearray(data), dtype=dtype).reshape(shape)
 
 
-def _are_counts(values: object) -> bool:
-    return isinstance(values, list) and all(type(value) is int and value >= 0 for value in values)
+def _counts(values: object) -> Optional[List[int]]:
+    """A list of whole numbers that are not negative, or nothing."""
+    if isinstance(values, list) and all(type(value) is int and value >= 0 for value in values):
+        return values
+    return None
 
 
 def _broken(path: Path, reason: str) -> InvalidInput:
