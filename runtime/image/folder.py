@@ -46,35 +46,37 @@ class FolderListing:
         unread: what is named as an image and cannot be read as one, sorted by path: another
             format, a link to nowhere, a pipe.
         folders: other folders in it, sorted by path.
+        others: files that are not named as images, sorted by path.
         hidden: how many files and folders have names that begin with a dot; none is listed.
     """
 
     images: Tuple[Path, ...]
     unread: Tuple[Path, ...]
     folders: Tuple[Path, ...]
+    others: Tuple[Path, ...]
     hidden: int
 
 
 def list_folder(folder: Path) -> FolderListing:
     """What lies in a folder itself; folders in it are not entered.
 
-    Args:
-        folder: an existing one.
-
     Raises:
-        OSError: it cannot be listed.
+        InvalidInput: it is no folder, or cannot be listed.
     """
-    return _sorted_out(folder.iterdir())
+    try:
+        return _sorted_out(folder.iterdir())
+    except OSError as error:
+        raise InvalidInput(
+            f"the folder {folder} cannot be listed: {error.strerror}",
+            "Give the path of a folder that this user may read",
+        ) from error
 
 
 def list_below(folder: Path) -> FolderListing:
     """What lies in a folder and in those below it; hidden folders are not entered.
 
-    Args:
-        folder: an existing one.
-
     Raises:
-        OSError: it cannot be listed.
+        InvalidInput: one of them cannot be listed.
     """
     here = list_folder(folder)
     # A link to a folder is not followed: it may lead back to where it stands.
@@ -83,6 +85,7 @@ def list_below(folder: Path) -> FolderListing:
         images=tuple(path for part in parts for path in part.images),
         unread=tuple(path for part in parts for path in part.unread),
         folders=tuple(path for part in parts for path in part.folders),
+        others=tuple(path for part in parts for path in part.others),
         hidden=sum(part.hidden for part in parts),
     )
 
@@ -91,10 +94,10 @@ def images_of(folder: Path) -> Tuple[Path, ...]:
     """The images of a folder itself, sorted by name; none of them is passed over.
 
     Args:
-        folder: an existing one. What is hidden in it, and folders in it, are left alone.
+        folder: what is hidden in it, and folders in it, are left alone.
 
     Raises:
-        InvalidInput: something named as an image cannot be read as one.
+        InvalidInput: it cannot be listed, or something named as an image cannot be read as one.
     """
     listing = list_folder(folder)
     if listing.unread:
@@ -120,12 +123,13 @@ def named(paths: Sequence[Path], what: str) -> str:
 def _sorted_out(entries: Iterable[Path]) -> FolderListing:
     seen = sorted(entries)
     shown = [path for path in seen if not is_hidden(path)]
-    folders = tuple(path for path in shown if path.is_dir())
-    named = [path for path in shown if is_image(path) and not path.is_dir()]
-    images = tuple(p for p in named if p.suffix.lower() in IMAGE_ENDINGS and p.is_file())
+    folders = {path for path in shown if path.is_dir()}
+    called_images = [path for path in shown if is_image(path) and path not in folders]
+    images = {p for p in called_images if p.suffix.lower() in IMAGE_ENDINGS and p.is_file()}
     return FolderListing(
-        images=images,
-        unread=tuple(path for path in named if path not in set(images)),
-        folders=folders,
+        images=tuple(path for path in called_images if path in images),
+        unread=tuple(path for path in called_images if path not in images),
+        folders=tuple(path for path in shown if path in folders),
+        others=tuple(path for path in shown if not is_image(path) and path not in folders),
         hidden=len(seen) - len(shown),
     )

@@ -9,7 +9,7 @@ from typing import Iterator, List, Optional, Type
 
 import cv2
 
-from runtime.errors import SourceFailed
+from runtime.errors import InvalidInput, SourceFailed
 from runtime.image.folder import IMAGE_ENDINGS, in_counting_order, list_folder
 from runtime.image.frame import Frame
 
@@ -29,11 +29,8 @@ class ImageFolder:
     def __enter__(self) -> ImageFolder:
         try:
             listed = _images_in(self._path) if self._path.is_dir() else [self._path]
-        except OSError as error:
-            raise SourceFailed(
-                f"the folder {self._path} cannot be listed: {error.strerror}",
-                "Give this user the right to read it",
-            ) from error
+        except InvalidInput as fault:
+            raise SourceFailed(fault.problem, fault.cure) from fault
         self._images = sorted(listed, key=in_counting_order)
         if not self._images:
             raise SourceFailed(

@@ -26,6 +26,7 @@ def test_a_folder_is_sorted_into_what_is_read_and_what_is_not(tmp_path: Path) ->
     assert [path.name for path in listing.images] == ["a.png", "b.JPG"]
     assert [path.name for path in listing.unread] == ["c.tif", "gone.jpg", "pipe.jpg"]
     assert [path.name for path in listing.folders] == ["deep"]
+    assert [path.name for path in listing.others] == ["notes.txt"]
     assert listing.hidden == 2
 
 
@@ -46,6 +47,12 @@ def test_no_image_is_passed_over(tmp_path: Path) -> None:
         images_of(tmp_path)
     (tmp_path / "b.bmp").rename(tmp_path / ".b.bmp")
     assert images_of(tmp_path) == (tmp_path / "a.png",)
+
+
+def test_what_cannot_be_listed_is_named(tmp_path: Path) -> None:
+    touch(tmp_path / "a.png")
+    with pytest.raises(InvalidInput, match=r"a\.png cannot be listed: Not a directory"):
+        list_folder(tmp_path / "a.png")
 
 
 def test_numbers_in_names_are_counted() -> None:

@@ -22,7 +22,7 @@ from runtime.errors import InvalidInput
 from runtime.files.json_file import read_json
 from runtime.files.text import read_text
 from runtime.files.validation import first_complaint
-from runtime.image.folder import is_hidden
+from runtime.image.folder import is_hidden, list_folder
 from runtime.image.label_map import Classes, Colour
 
 # The labelId of each of the 19 train ids and the benchmark's colours, as the dataset defines them
@@ -96,7 +96,7 @@ def _native(folder: Path) -> SegmentationDataset:
     classes = Classes(tuple(said.classes), tuple(said.palette), said.ignore_id)
     parts = [
         paired_split(part.name, part / "images", part / "labels")
-        for part in _folders_in(folder)
+        for part in list_folder(folder).folders
         if (part / "images").is_dir()
     ]
     dataset = _dataset(said.name, classes, parts, folder, ids_as_stored(classes))
@@ -107,7 +107,9 @@ def _cityscapes(folder: Path) -> SegmentationDataset:
     classes = Classes(
         tuple(name for _, name, _ in CITYSCAPES), tuple(colour for _, _, colour in CITYSCAPES)
     )
-    parts = [_cityscapes_split(folder, part) for part in _folders_in(folder / "leftImg8bit")]
+    parts = [
+        _cityscapes_split(folder, part) for part in list_folder(folder / "leftImg8bit").folders
+    ]
     train_ids = {stored: train_id for train_id, (stored, _, _) in enumerate(CITYSCAPES)}
     # License plates have labelId -1, which an 8-bit file stores as 255.
     table = ids_mapped(train_ids, ignored=[*CITYSCAPES_IDS, 255], ignore_id=classes.ignore_id)
@@ -134,7 +136,7 @@ def _ade20k(folder: Path) -> SegmentationDataset:
     classes = Classes(_ade20k_names(folder / "objectInfo150.txt"), _spread_colours(ADE20K_CLASSES))
     parts = [
         paired_split(part.name, part, folder / "annotations" / part.name)
-        for part in _folders_in(folder / "images")
+        for part in list_folder(folder / "images").folders
     ]
     table = ids_mapped(
         {k + 1: k for k in range(ADE20K_CLASSES)}, ignored=[0], ignore_id=classes.ignore_id
@@ -167,10 +169,6 @@ def _spread_colours(count: int) -> Tuple[Colour, ...]:
         red, green, blue = colorsys.hsv_to_rgb(k * 0.618034 % 1, saturation, value)
         colours.append((round(red * 255), round(green * 255), round(blue * 255)))
     return tuple(colours)
-
-
-def _folders_in(folder: Path) -> List[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not is_hidden(path))
 
 
 def _dataset(

@@ -11,7 +11,6 @@ from runtime.errors import InvalidInput
 from runtime.image.folder import (
     FolderListing,
     images_of,
-    is_hidden,
     list_below,
     list_folder,
     named,
@@ -59,6 +58,8 @@ def paired_split(split: str, images: Path, labels: Path) -> PairedSplit:
     remarks = []
     if maps:
         remarks.append(f"{named(sorted(maps.values()), 'label map')} in {labels} without image")
+    if listing.others:
+        remarks.append(f"{named(listing.others, 'other file')} in {images} left out")
     if listing.hidden:
         remarks.append(hidden_left_out(listing.hidden, images))
     return PairedSplit(samples, tuple(remarks))
@@ -95,8 +96,8 @@ def _maps_by_name(folder: Path) -> Dict[str, Path]:
     maps: Dict[str, Path] = {}
     if not folder.is_dir():
         return maps
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() != ".png" or is_hidden(path):
+    for path in list_folder(folder).images:
+        if path.suffix.lower() != ".png":
             continue
         if path.stem in maps:
             raise InvalidInput(

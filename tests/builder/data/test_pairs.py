@@ -41,13 +41,13 @@ def test_an_image_that_would_be_lost_or_mislabelled_is_named(
 
 
 def test_what_is_left_out_is_told(tmp_path: Path) -> None:
-    found = split(
-        tmp_path, "images/a.jpg", "images/._a.jpg", "labels/a.png", "labels/._a.png", "labels/b.png"
-    )
+    images = ("images/a.jpg", "images/._a.jpg", "images/Thumbs.db")
+    found = split(tmp_path, *images, "labels/a.png", "labels/._a.png", "labels/b.png")
 
     assert [sample.name for sample in found.samples] == ["a"]
     assert found.remarks == (
         f"1 label map (b.png) in {tmp_path / 'labels'} without image",
+        f"1 other file (Thumbs.db) in {tmp_path / 'images'} left out",
         f"1 hidden file in {tmp_path / 'images'} left out",
     )
 
