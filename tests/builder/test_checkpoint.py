@@ -181,6 +181,7 @@ class TestForeign:
             (lambda w: w.to(torch.int8), "int8 numbers in logits"),
             (lambda w: torch.quantize_per_tensor(w, 0.1, 0, torch.qint8), "qint8 numbers"),
             (lambda w: w.to(torch.complex64), "complex64 numbers"),
+            (lambda w: w[:1, :1].clone().expand(5, 10**12, 1, 1), "fewer numbers for logits"),
         ],
     )
     def test_what_can_be_no_weight_is_named(

@@ -70,9 +70,9 @@ def run_train(plan: TrainingPlan, folder: Path, options: TrainOptions) -> Path:
     """
     with joined(options.device) as place:
         learnt, held = samples(plan)
+        begun = start(plan, learnt)
         if place.leads:
             check_before_work({"train": learnt, **({} if held is None else {"held out": held})})
-        begun = start(plan, learnt)
         spec = input_spec(plan, learnt, begun.model.architecture)
         run = RunOptions(options.workers, options.save_every)
         ticket = None if plan.init is None else ticket_beside(plan.init)

@@ -91,6 +91,11 @@ def _sound(key: str, tensor: Tensor, source: str) -> Tensor:
         raise InvalidInput(
             f"{source} holds {key} without its values", "Save the network after loading its weights"
         )
+    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+        raise InvalidInput(
+            f"{source} holds fewer numbers for {key} than its shape {tuple(tensor.shape)} has",
+            "Save it whole: `tensor.clone()`",
+        )
     weight = tensor.detach().float().contiguous()
     lost = int((~torch.isfinite(weight)).sum())
     if lost:
