@@ -17,7 +17,12 @@ from runtime.builder.swiftnet import Architecture, SwiftNet
 from runtime.builder.swiftnet.layout import LANDMARKS, architecture_of
 from runtime.builder.weights.find_network import networks_in, the_one_network
 from runtime.builder.weights.imagenet import require_no_encoder_alone
-from runtime.builder.weights.sound_tensors import require_same_tensors, some, sound_weights
+from runtime.builder.weights.sound_tensors import (
+    counters_of,
+    require_same_tensors,
+    some,
+    sound_weights,
+)
 from runtime.builder.weights.weights_file import WeightsFile, read_weights
 from runtime.errors import BuildFailed, InvalidConfig, InvalidInput
 from runtime.files.atomic import whole_file
@@ -93,9 +98,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
         architecture, metadata, state = _own(file)
         weights = sound_weights(state, source)
     else:
-        weights = sound_weights(_foreign(file), source)
+        state = _foreign(file)
+        weights = sound_weights(state, source)
         architecture = _told_by(weights, source)
-    return Checkpoint(_network(architecture, weights, source).eval(), metadata, file.sha256)
+    model = _network(architecture, weights, source)
+    # No weights, so none has to be there; but what a training goes on from is kept whole.
+    model.load_state_dict(counters_of(state), strict=False)
+    return Checkpoint(model.eval(), metadata, file.sha256)
 
 
 def transfer(checkpoint: Checkpoint, classes: int) -> SwiftNet:

@@ -33,6 +33,13 @@ class TestOurOwn:
         assert not read.model.training
         assert same_answer(read.model, network)
 
+    def test_counters_come_back_too(self, tmp_path: Path) -> None:
+        network = SwiftNet(narrow()).train()
+        network(IMAGE.repeat(2, 1, 1, 1))
+        save_checkpoint(tmp_path / "step.pt", network, {})
+        read = load_checkpoint(tmp_path / "step.pt").model.state_dict()
+        assert all(torch.equal(read[key], kept) for key, kept in network.state_dict().items())
+
     def test_a_failed_save_leaves_the_old_file(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

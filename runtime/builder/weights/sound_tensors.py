@@ -34,6 +34,19 @@ def sound_weights(tensors: Mapping[str, Tensor], source: str) -> Dict[str, Tenso
     }
 
 
+def counters_of(tensors: Mapping[str, Tensor]) -> Dict[str, Tensor]:
+    """Counters of batches that are as torch keeps them today, one whole number each.
+
+    Args:
+        tensors: of a network; old or converted ones may count otherwise, which is left out.
+    """
+    return {
+        key: tensor
+        for key, tensor in tensors.items()
+        if is_counter(key) and tensor.shape == () and tensor.dtype == torch.int64
+    }
+
+
 def require_same_tensors(
     expected: Mapping[str, Tensor], given: Mapping[str, Tensor], source: str
 ) -> None:
