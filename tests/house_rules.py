@@ -25,6 +25,7 @@ LAYERS: Tuple[Tuple[str, ...], ...] = (
 )
 BUILDER_LIBRARIES = (
     "data",
+    "weights",
     "swiftnet",
     "training",
     "evaluation",
