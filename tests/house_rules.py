@@ -25,8 +25,10 @@ LAYERS: Tuple[Tuple[str, ...], ...] = (
 )
 # The same for the rooms of the builder: from a network and its images up to what commands do.
 BUILDER_ROOMS: Tuple[Tuple[str, ...], ...] = (
-    ("swiftnet", "data", "figure", "progress", "step_cache"),
-    ("checkpoint", "evaluation", "export"),
+    ("swiftnet", "figure", "progress", "step_cache"),
+    ("data",),
+    ("weights", "evaluation", "export"),
+    ("checkpoint",),
     ("card", "training", "pruning", "quantization"),
     ("lottery", "tensorrt"),
     ("engine",),

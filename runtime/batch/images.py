@@ -13,10 +13,10 @@ from runtime.batch.output_folder import write_result
 from runtime.batch.slot_pool import in_order
 from runtime.errors import InvalidInput
 from runtime.image.codec import decode_image
+from runtime.image.folder import FolderListing, in_counting_order, list_below
 from runtime.image.frame import Frame
 from runtime.image.mask_formats import FORMATS
 from runtime.inference.segmenter import Segmenter
-from runtime.sources.images import in_counting_order, is_image
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,11 @@ class Images:
     def __init__(self, run: Run, source: Path) -> None:
         self._run = run
         base, images = source.parent, [source]
+        self._hidden = 0
         if source.is_dir():
-            base, images = source, _images_below(source, but_not=run.folder.path)
+            listing = list_below(source)
+            base, images = source, _images_among(listing, source, but_not=run.folder.path)
+            self._hidden = listing.hidden
         self._masks: Dict[Path, _Masks] = {}
         for image in images:
             name = run.folder.path / image.relative_to(base)
@@ -57,7 +60,8 @@ class Images:
                     failures[image] = failure
                 self._run.progress(image.name, skipped + done, len(self._masks))
         named = [f"{image}: {failures[image]}" for image in self._masks if image in failures]
-        return Report(len(self._masks) - len(failures) - skipped, skipped, named)
+        done = len(self._masks) - len(failures) - skipped
+        return Report(done, skipped, named, self._hidden)
 
     def _is_finished(self, image: Path) -> bool:
         masks, folder = self._masks[image], self._run.folder
@@ -77,6 +81,8 @@ class Images:
     def _segment_one(self, image: Path, segmenter: Segmenter) -> Optional[str]:
         """Writes the masks; returns what is wrong with the image, if anything."""
         options = self._run.options
+        if not image.is_file():
+            return "it is no file that can be read"
         try:
             pixels = decode_image(image.read_bytes(), options.limits)
         except InvalidInput as error:
@@ -91,12 +97,11 @@ class Images:
         return None
 
 
-def _images_below(folder: Path, but_not: Path) -> List[Path]:
+def _images_among(listing: FolderListing, folder: Path, but_not: Path) -> List[Path]:
+    """All that is named as an image, so that what cannot be read is reported as such."""
     results = but_not.resolve()
     images = [
-        path
-        for path in folder.rglob("*")
-        if is_image(path) and path.is_file() and results not in path.resolve().parents
+        path for path in (*listing.images, *listing.unread) if results not in path.resolve().parents
     ]
     if not images:
         raise InvalidInput(f"the folder {folder} holds no images", "Name one that does")

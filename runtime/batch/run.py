@@ -15,9 +15,9 @@ from typing import Optional, Sequence
 from runtime.batch.options import BatchOptions, Progress, Report, Run, Task, silent
 from runtime.batch.output_folder import ELSEWHERE, OutputFolder
 from runtime.errors import InvalidInput
+from runtime.image.folder import is_image
 from runtime.inference.segmenter import Segmenter
 from runtime.repository.manifest import Build
-from runtime.sources.images import is_image
 
 
 def segment_path(

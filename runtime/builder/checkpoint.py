@@ -1,4 +1,4 @@
-"""Trained networks on disk: our own checkpoints, the published ones, and ImageNet encoders."""
+"""Trained networks on disk: our own checkpoints, and SwiftNets as others save them."""
 
 from __future__ import annotations
 
@@ -6,23 +6,30 @@ import dataclasses
 import hashlib
 import io
 import json
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, Mapping, Tuple
 
 import torch
 from torch import Tensor
 
 from runtime.builder.swiftnet import Architecture, SwiftNet
-from runtime.builder.swiftnet.encoder import BatchNorms, Encoder
-from runtime.builder.swiftnet.layout import architecture_of
-from runtime.errors import BuildFailed, InvalidInput
+from runtime.builder.swiftnet.layout import LANDMARKS, architecture_of
+from runtime.builder.weights.find_network import networks_in, the_one_network
+from runtime.builder.weights.imagenet import require_no_encoder_alone
+from runtime.builder.weights.sound_tensors import (
+    counters_of,
+    require_same_tensors,
+    some,
+    sound_weights,
+)
+from runtime.builder.weights.weights_file import WeightsFile, read_weights
+from runtime.errors import BuildFailed, InvalidConfig, InvalidInput
 from runtime.files.atomic import whole_file
 
 FORMAT = "swiftnet-runtime checkpoint"
 FORMAT_VERSION = 1
-SHOWN_KEYS = 4
+CHANGED = "Use the file that `runtime train` or `runtime prune` wrote, unchanged"
 
 
 @dataclass(frozen=True)
@@ -74,66 +81,30 @@ def save_checkpoint(path: Path, model: SwiftNet, metadata: Mapping[str, Any]) ->
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Reads what `save_checkpoint` wrote, or a bare state_dict in the published layout.
+    """Reads what `save_checkpoint` wrote, or the weights of a SwiftNet as others save them.
 
-    The architecture of a bare state_dict follows from its keys and shapes, pruned widths included.
+    Foreign weights may lie in dictionaries, behind prefixes and in any floating-point precision, in
+    torch.save's formats or in safetensors; of a network and its running average the average is
+    taken. The architecture follows from keys and shapes, pruned widths included.
 
     Raises:
-        InvalidInput: there is no such file, it holds anything but tensors and plain values, or
-            its tensors are not those of a SwiftNet.
+        InvalidInput: there is no such file, it is damaged, it holds no SwiftNet or several, or
+            weights that are not finite numbers.
     """
-    if not path.is_file():
-        raise InvalidInput(f"there is no checkpoint {path}", "Give the path of an existing file")
-    data = path.read_bytes()
-    content = _unpickled(path, data)
+    file = read_weights(path)
+    source = f"the checkpoint {path}"
     metadata: Dict[str, Any] = {}
-    if content.get("format") == FORMAT:
-        _require_known_version(path, content)
-        architecture = Architecture.from_dict(content["architecture"])
-        metadata, state = content["metadata"], _tensors(path, content["state_dict"])
+    if file.content.get("format") == FORMAT:
+        architecture, metadata, state = _own(file)
+        weights = sound_weights(state, source)
     else:
-        state = _tensors(path, content)
-        architecture = architecture_of(state)
-    model = SwiftNet(architecture)
-    _require_same_tensors(model.state_dict(), state, f"the checkpoint {path}")
-    model.load_state_dict(state)
-    return Checkpoint(model.eval(), metadata, hashlib.sha256(data).hexdigest())
-
-
-def load_state_dict(path: Path) -> Dict[str, Tensor]:
-    """Reads a bare state_dict, as ImageNet classifiers are published.
-
-    Raises:
-        InvalidInput: there is no such file, or it holds anything but tensors.
-    """
-    if not path.is_file():
-        raise InvalidInput(f"there are no weights {path}", "Give the path of an existing file")
-    return _tensors(path, _unpickled(path, path.read_bytes()))
-
-
-def load_imagenet_encoder(model: SwiftNet, state: Mapping[str, Tensor]) -> None:
-    """Starts the encoder from a classifier's weights; each level gets a copy of every batch norm.
-
-    Args:
-        model: with the full widths; its decoder and classifier stay as they are.
-        state: a ResNet's or MobileNetV2's state_dict with torchvision's keys; the layers that only
-            the classifier needs are ignored.
-
-    Raises:
-        InvalidInput: keys are missing or shapes differ.
-    """
-    sources = _imagenet_sources(model.backbone)
-    own = model.backbone.state_dict()
-    # Checkpoints older than PyTorch 0.4.1 do not count batches.
-    taken = {
-        key: source
-        for key, source in sources.items()
-        if source in state or not source.endswith("num_batches_tracked")
-    }
-    expected = {source: own[key] for key, source in taken.items()}
-    given = {source: state[source] for source in expected if source in state}
-    _require_same_tensors(expected, given, f"the ImageNet {model.architecture.encoder}")
-    model.backbone.load_state_dict({**own, **{key: state[source] for key, source in taken.items()}})
+        state = _foreign(file)
+        weights = sound_weights(state, source)
+        architecture = _told_by(weights, source)
+    model = _network(architecture, weights, source)
+    # No weights, so none has to be there; but what a training goes on from is kept whole.
+    model.load_state_dict(counters_of(state), strict=False)
+    return Checkpoint(model.eval(), metadata, file.sha256)
 
 
 def transfer(checkpoint: Checkpoint, classes: int) -> SwiftNet:
@@ -160,85 +131,61 @@ def _plain(metadata: Mapping[str, Any]) -> Any:
         ) from error
 
 
-def _unpickled(path: Path, data: bytes) -> Dict[str, Any]:
-    try:
-        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
+def _own(file: WeightsFile) -> Tuple[Architecture, Dict[str, Any], Dict[str, Tensor]]:
+    content = file.content
+    names = ("architecture", "metadata", "state_dict")
+    if content.get("version") != FORMAT_VERSION or set(content) != {"format", "version", *names}:
         raise InvalidInput(
-            f"{path} cannot be read as tensors and plain values alone",
-            "Save the network's state_dict with torch.save; a pickled module would run code when "
-            "loaded, and a truncated file must be fetched again",
-        ) from error
-    if not isinstance(content, dict):
-        raise InvalidInput(
-            f"{path} holds a {type(content).__name__}, not a dictionary",
-            "Save the network's state_dict with torch.save",
-        )
-    return content
-
-
-def _require_known_version(path: Path, content: Mapping[str, Any]) -> None:
-    fields = {"format", "version", "architecture", "metadata", "state_dict"}
-    if content.get("version") != FORMAT_VERSION or set(content) != fields:
-        raise InvalidInput(
-            f"{path} is a checkpoint of version {content.get('version')} with the fields "
-            f"{', '.join(sorted(content))}",
+            f"{file.path} is a checkpoint of version {content.get('version')} with the fields "
+            f"{', '.join(sorted(map(str, content)))}",
             f"This release reads version {FORMAT_VERSION}; use the release that wrote it",
         )
-
-
-def _tensors(path: Path, content: Mapping[str, Any]) -> Dict[str, Tensor]:
-    others = [
-        f"{key}: {type(value).__name__}"
-        for key, value in content.items()
-        if not isinstance(value, Tensor)
-    ]
-    if others:
+    for name in names:
+        if not isinstance(content[name], dict):
+            raise InvalidInput(
+                f"{file.path} has a {type(content[name]).__name__} as its {name}", CHANGED
+            )
+    state = content["state_dict"]
+    if not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
+        raise InvalidInput(f"{file.path} holds other things than tensors as weights", CHANGED)
+    try:
+        architecture = Architecture.from_dict(content["architecture"])
+    except (InvalidConfig, TypeError, ValueError, LookupError, AttributeError) as error:
+        reason = error.problem if isinstance(error, InvalidConfig) else str(error)
         raise InvalidInput(
-            f"{path} is no state_dict: it holds {_some(others)}",
-            "Save the network's state_dict by itself: names and tensors",
-        )
-    return dict(content)
+            f"{file.path} describes no network that there is: {reason}", CHANGED
+        ) from error
+    return architecture, content["metadata"], state
 
 
-def _require_same_tensors(
-    expected: Mapping[str, Tensor], given: Mapping[str, Tensor], name: str
-) -> None:
-    missing = [key for key in expected if key not in given]
-    if missing:
+def _foreign(file: WeightsFile) -> Dict[str, Tensor]:
+    """The SwiftNet that is meant, wherever in the file it is."""
+    found = networks_in(file.content, *LANDMARKS)
+    if found:
+        return the_one_network(file, found).tensors
+    require_no_encoder_alone(file)
+    tensors = {k: v for k, v in file.content.items() if isinstance(v, Tensor)}
+    if not tensors:
+        held = [f"{key}: {type(value).__name__}" for key, value in file.content.items()]
         raise InvalidInput(
-            f"{name} lacks {_some(missing)}", "Give the state_dict of the whole network"
+            f"{file.path} holds no SwiftNet, but {some(held) or 'nothing'}",
+            "Save the network's state_dict: names and tensors",
         )
-    unknown = [key for key in given if key not in expected]
-    if unknown:
-        raise InvalidInput(
-            f"{name} has the unknown {_some(unknown)}",
-            "Remove them, or give a network whose layers are those of a SwiftNet",
-        )
-    other = [
-        f"{key} {tuple(given[key].shape)} instead of {tuple(tensor.shape)}"
-        for key, tensor in expected.items()
-        if given[key].shape != tensor.shape
-    ]
-    if other:
-        raise InvalidInput(
-            f"{name} has other shapes: {_some(other)}",
-            "Give weights of the same geometry; pruned widths take none but their own",
-        )
+    return {str(key): tensor for key, tensor in tensors.items()}
 
 
-def _some(names: List[str]) -> str:
-    more = f" and {len(names) - SHOWN_KEYS} more" if len(names) > SHOWN_KEYS else ""
-    return ", ".join(names[:SHOWN_KEYS]) + more
+def _told_by(weights: Dict[str, Tensor], source: str) -> Architecture:
+    try:
+        return architecture_of(weights)
+    except (InvalidInput, InvalidConfig) as fault:
+        raise InvalidInput(f"{source}: {fault.problem}", fault.cure) from fault
 
 
-def _imagenet_sources(backbone: Encoder) -> Dict[str, str]:
-    """For each tensor of the encoder, the key that a classifier's state_dict has it under."""
-    per_level = {name for name, part in backbone.named_modules() if isinstance(part, BatchNorms)}
-    sources: Dict[str, str] = {}
-    for key in backbone.state_dict():
-        layer, _, tensor = key.rpartition(".")
-        norms = layer.rpartition(".")[0]
-        if key.split(".")[0] in backbone.encoder_layers:
-            sources[key] = f"{norms}.{tensor}" if norms in per_level else key
-    return sources
+def _network(architecture: Architecture, weights: Dict[str, Tensor], source: str) -> SwiftNet:
+    # Compared without memory, so that a description of a huge network costs none.
+    with torch.device("meta"):
+        expected = SwiftNet(architecture).state_dict()
+    require_same_tensors(expected, weights, source)
+    model = SwiftNet(architecture)
+    model.load_state_dict({**model.state_dict(), **weights})
+    return model

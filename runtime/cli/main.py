@@ -16,6 +16,7 @@ from typing_extensions import Protocol
 from runtime import __version__
 from runtime.cli import (
     build_engine,
+    check_dataset,
     doctor,
     evaluate,
     inspect,
@@ -49,6 +50,7 @@ class Command(Protocol):
 COMMANDS: Dict[str, Command] = {
     "serve": serve,
     "segment": segment,
+    "check-dataset": check_dataset,
     "train": train,
     "evaluate": evaluate,
     "prune": prune,

@@ -72,5 +72,6 @@ def run(arguments: Namespace) -> None:
         report = segment_path(
             arguments.source, arguments.output, segmenters, build, options, progress
         )
-    sys.stdout.write(f"{report.done} segmented, {report.skipped} finished earlier\n")
+    hidden = f", {report.hidden} hidden left out" if report.hidden else ""
+    sys.stdout.write(f"{report.done} segmented, {report.skipped} finished earlier{hidden}\n")
     report.require_complete()

@@ -16,7 +16,7 @@ HELP = "train a network on a dataset"
 PLAN_FLAGS: Dict[str, Tuple[str, str]] = {
     "hold-out": ("hold_out", "pattern of names to keep out and to measure on, such as '0001TP_*'"),
     "geometry": ("geometry", "letterbox or stretch: how images are brought to the input"),
-    "imagenet": ("imagenet", "an ImageNet classifier's state_dict for the encoder to start from"),
+    "imagenet": ("imagenet", "an ImageNet ResNet or MobileNetV2 for the encoder to start from"),
     "init": ("init", "a checkpoint to start from, whatever its classes"),
     "encoder": ("network.encoder", "resnet18, resnet34 or mobilenet_v2"),
     "variant": ("network.variant", "pyramid or single"),

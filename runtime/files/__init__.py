@@ -1,1 +1,1 @@
-"""Reading TOML with clear complaints, and writing files whole or not at all."""
+"""Reading text, TOML and JSON with clear complaints, and writing files whole or not at all."""

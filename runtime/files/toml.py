@@ -9,7 +9,8 @@ from typing import Any, Dict, Mapping, Type, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from runtime.errors import InvalidConfig
+from runtime.errors import InvalidConfig, InvalidInput
+from runtime.files.text import read_text
 from runtime.files.validation import first_complaint
 
 if sys.version_info >= (3, 11):
@@ -49,14 +50,16 @@ def read_toml(path: Path, what: str, cure: str) -> TomlFile:
         cure: of a file that cannot be read.
 
     Raises:
-        InvalidConfig: it cannot be read, or is not TOML.
+        InvalidConfig: it cannot be read, is in another encoding than UTF-8, or is not TOML.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         return TomlFile(text, tomllib.loads(text))
     except OSError as error:
         raise InvalidConfig(f"no {what} can be read at {path}: {error.strerror}", cure) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except InvalidInput as fault:
+        raise InvalidConfig(fault.problem, fault.cure) from fault
+    except tomllib.TOMLDecodeError as error:
         raise InvalidConfig(f"{path} is not TOML: {error}", "Correct that line") from error
 
 

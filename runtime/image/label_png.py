@@ -61,7 +61,7 @@ def ids_from_png(data: bytes) -> np.ndarray:
         InvalidInput: the PNG is damaged, truncated or not of this kind.
     """
     try:
-        return _ids(dict(_sound_chunks(data)))
+        return _ids(dict(sound_chunks(data)))
     except (KeyError, ValueError, struct.error, deflate.error) as error:
         raise InvalidInput(
             f"the PNG is not a label map of this runtime: {error}",
@@ -69,10 +69,34 @@ def ids_from_png(data: bytes) -> np.ndarray:
         ) from error
 
 
+def sound_chunks(data: bytes) -> Iterator[Tuple[bytes, bytes]]:
+    """The kind and the body of each chunk of a PNG up to its end, once its checksum holds.
+
+    Args:
+        data: all of the file.
+
+    Raises:
+        ValueError: it is no PNG, or a chunk is damaged.
+        struct.error: it is cut short.
+    """
+    if not data.startswith(_SIGNATURE):
+        raise ValueError("it has no PNG signature")
+    position, kind = len(_SIGNATURE), b""
+    while kind != b"IEND":
+        (length,) = struct.unpack_from(">I", data, position)
+        kind = data[position + 4 : position + 8]
+        body = data[position + 8 : position + 8 + length]
+        (check,) = struct.unpack_from(">I", data, position + 8 + length)
+        if deflate.crc32(body, deflate.crc32(kind)) != check:
+            raise ValueError(f"chunk {kind!r} is damaged")
+        yield kind, body
+        position += 12 + length
+
+
 def _ids(chunks: Dict[bytes, bytes]) -> np.ndarray:
     width, height = struct.unpack_from(">II", chunks[b"IHDR"])
-    if chunks[b"IHDR"][8:] != _EIGHT_BIT_PALETTE or b"IEND" not in chunks:
-        raise ValueError("it is cut short, or not 8 bits of palette index")
+    if chunks[b"IHDR"][8:] != _EIGHT_BIT_PALETTE:
+        raise ValueError("it is not 8 bits of palette index")
     rows = np.frombuffer(deflate.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, width + 1)
     if rows[:, 0].any():
         raise ValueError("its rows are filtered")
@@ -91,18 +115,3 @@ def _class_chunks(classes: Classes) -> bytes:
 def _chunk(kind: bytes, body: bytes) -> bytes:
     check = deflate.crc32(body, deflate.crc32(kind))
     return b"".join((struct.pack(">I", len(body)), kind, body, struct.pack(">I", check)))
-
-
-def _sound_chunks(data: bytes) -> Iterator[Tuple[bytes, bytes]]:
-    if not data.startswith(_SIGNATURE):
-        raise ValueError("it has no PNG signature")
-    position = len(_SIGNATURE)
-    while position < len(data):
-        (length,) = struct.unpack_from(">I", data, position)
-        kind = data[position + 4 : position + 8]
-        body = data[position + 8 : position + 8 + length]
-        (check,) = struct.unpack_from(">I", data, position + 8 + length)
-        if deflate.crc32(body, deflate.crc32(kind)) != check:
-            raise ValueError(f"chunk {kind!r} is damaged")
-        yield kind, body
-        position += 12 + length

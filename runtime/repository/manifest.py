@@ -14,7 +14,8 @@ from typing import Any, Dict, Final, List, Optional, Tuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from typing_extensions import Annotated, Literal
 
-from runtime.errors import EngineRefused, RuntimeFault
+from runtime.errors import EngineRefused, InvalidInput, RuntimeFault
+from runtime.files.json_file import read_json
 from runtime.files.validation import first_complaint
 from runtime.image.label_map import Classes
 
@@ -246,13 +247,17 @@ def manifest_from_file(path: Path) -> EngineManifest:
     """
     rebuild = f"Rebuild it with `runtime build-engine --recipe {path.parent / 'recipe.toml'}`"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except FileNotFoundError as error:
         raise _no_engine(path.parent) from error
     except OSError as error:
         raise EngineRefused(
             f"no manifest can be read at {path}: {error.strerror}", rebuild
         ) from error
+    except InvalidInput as fault:
+        raise EngineRefused(
+            fault.problem, f"{fault.cure}, or {rebuild[0].lower()}{rebuild[1:]}"
+        ) from fault
     except ValueError as error:
         raise EngineRefused(f"{path} is not JSON: {error}", rebuild) from error
     version = content.get("format_version") if isinstance(content, dict) else None

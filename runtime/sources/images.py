@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Iterator, List, Optional, Tuple, Type, Union
+from typing import Iterator, List, Optional, Type
 
 import cv2
 
-from runtime.errors import SourceFailed
+from runtime.errors import InvalidInput, SourceFailed
+from runtime.image.folder import IMAGE_ENDINGS, in_counting_order, list_folder
 from runtime.image.frame import Frame
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-
-
-def is_image(path: Path) -> bool:
-    """Whether the file's name is that of an image."""
-    return path.suffix.lower() in SUFFIXES
-
-
-def in_counting_order(path: Path) -> List[Tuple[bool, Union[int, str]]]:
-    """Sort key by which frame2.png comes before frame10.png."""
-    parts = re.split(r"(\d+)", path.name)
-    return [(not part.isdecimal(), int(part) if part.isdecimal() else part) for part in parts]
 
 
 class ImageFolder:
@@ -41,16 +28,14 @@ class ImageFolder:
 
     def __enter__(self) -> ImageFolder:
         try:
-            listed = list(self._path.iterdir()) if self._path.is_dir() else [self._path]
-        except OSError as error:
-            raise SourceFailed(
-                f"the folder {self._path} cannot be listed: {error.strerror}",
-                "Give this user the right to read it",
-            ) from error
-        self._images = sorted(filter(is_image, listed), key=in_counting_order)
+            listed = _images_in(self._path) if self._path.is_dir() else [self._path]
+        except InvalidInput as fault:
+            raise SourceFailed(fault.problem, fault.cure) from fault
+        self._images = sorted(listed, key=in_counting_order)
         if not self._images:
             raise SourceFailed(
-                f"the folder {self._path} holds no images", f"Put files in it: {SUFFIXES}"
+                f"the folder {self._path} holds no images",
+                f"Put files in it: {', '.join(IMAGE_ENDINGS)}",
             )
         self._next = 0
         return self
@@ -72,7 +57,8 @@ class ImageFolder:
         if self._interrupted or self._next >= len(self._images):
             return None
         number, path = self._next, self._images[self._next]
-        pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        # A pipe named like an image would be waited for without end.
+        pixels = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
         if pixels is None:
             raise SourceFailed(
                 f"{path} cannot be read as an image",
@@ -87,3 +73,9 @@ class ImageFolder:
 
     def __iter__(self) -> Iterator[Frame]:
         return iter(self.read, None)
+
+
+def _images_in(folder: Path) -> List[Path]:
+    """All that is named as an image, so that what cannot be read is told of when its turn comes."""
+    listing = list_folder(folder)
+    return [*listing.images, *listing.unread]

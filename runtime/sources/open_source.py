@@ -40,7 +40,8 @@ def open_source(uri: str, on_stall: Callable[[], None] = _nobody_minds) -> Sourc
         from runtime.sources.live import LiveSource
 
         return LiveSource(uri, on_stall)
-    from runtime.sources.images import ImageFolder, is_image
+    from runtime.image.folder import is_image
+    from runtime.sources.images import ImageFolder
 
     path = Path(address.target)
     if path.is_dir() or is_image(path):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import List, Optional, Tuple
 
@@ -168,6 +169,22 @@ class TestFolder:
         told: List[Tuple[str, int, Optional[int]]] = []
         segment(drive, tmp_path / "out", progress=lambda *step: told.append(step))
         assert told == [(f"{number}.png", number + 1, 6) for number in range(6)]
+
+    def test_hidden_files_are_left_out_and_counted(self, tmp_path: Path, drive: Path) -> None:
+        for name in ("._0.png", ".DS_Store"):
+            (drive / name).write_bytes(b"of another system")
+        report = segment(drive, tmp_path / "out")
+        assert (report.done, report.failures, report.hidden) == (6, [], 2)
+
+    def test_what_cannot_be_an_image_is_told(self, tmp_path: Path, drive: Path) -> None:
+        (drive / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic")
+        (drive / "gone.jpg").symlink_to(drive / "nowhere.jpg")
+        os.mkfifo(drive / "pipe.png")
+        report = segment(drive, tmp_path / "out")
+        assert report.done == 6
+        assert [failure.split("/")[-1].split(":")[0] for failure in report.failures] == [
+            *("gone.jpg", "photo.heic", "pipe.png")
+        ]
 
     def test_an_empty_folder_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(InvalidInput, match="holds no images"):

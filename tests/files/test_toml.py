@@ -46,10 +46,13 @@ def test_a_file_that_is_not_there_is_named_with_the_callers_cure(tmp_path: Path)
         read_toml(tmp_path, "plan", "Write one")
 
 
-@pytest.mark.parametrize("content", [b'name = "a\n', b'name = "stra\xdfe"\n'])
-def test_what_is_not_toml_is_refused(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b'name = "a\n', "TOML"), (b'name = "stra\xdfe"\n', "UTF-8: line 1 holds the byte 0xdf")],
+)
+def test_what_is_not_toml_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "plan.toml").write_bytes(content)
-    with pytest.raises(InvalidConfig, match=r"plan\.toml is not TOML"):
+    with pytest.raises(InvalidConfig, match=rf"plan\.toml is not {said}"):
         read_toml(tmp_path / "plan.toml", "plan", "Write one")
 
 

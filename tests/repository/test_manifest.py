@@ -84,7 +84,7 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str) -> None:
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     path = tmp_path / MANIFEST_NAME
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(EngineRefused, match="is not JSON"):
+    with pytest.raises(EngineRefused, match="is written in UTF-16"):
         manifest_from_file(path)
 
 

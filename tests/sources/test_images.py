@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -56,6 +57,17 @@ def test_a_file_that_is_no_image_is_named_not_skipped(folder: Path) -> None:
     with open_source(str(folder)) as source:
         assert source.read() is not None
         with pytest.raises(SourceFailed, match=r"frame2\.png"):
+            source.read()
+
+
+def test_hidden_files_are_left_out_and_pipes_are_not_waited_for(folder: Path) -> None:
+    (folder / "._frame1.png").write_bytes(b"of another system")
+    os.mkfifo(folder / "frame3.png")
+    with open_source(str(folder)) as source:
+        assert [frame.source for frame in (source.read(), source.read()) if frame is not None] == [
+            *("frame1.png", "frame2.png")
+        ]
+        with pytest.raises(SourceFailed, match=r"frame3\.png"):
             source.read()
 
 

@@ -27,11 +27,14 @@ def build_engine_command(options: BuildEngineOptions) -> None:
     Raises:
         RuntimeFault: any step of the build failed; what was done before it is kept.
     """
+    from runtime.builder.commands.check_dataset import check_before_work
     from runtime.builder.engine.build_steps import build_engine
     from runtime.builder.engine.save_recipe import resolve_and_save_recipe
 
     progress = Console(stderr=True)
     resolved = resolve_and_save_recipe(options)
+    for evaluation_set in resolved.evaluation_sets:
+        check_before_work({evaluation_set.choice.name: evaluation_set.images})
     manifest = build_engine(resolved, ConsoleReporter(progress))
     shown = Console(file=sys.stdout)
     shown.print(evidence_table(manifest))

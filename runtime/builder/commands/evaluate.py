@@ -11,6 +11,7 @@ import numpy as np
 
 from runtime.builder.card import card_of
 from runtime.builder.checkpoint import load_checkpoint
+from runtime.builder.commands.check_dataset import check_before_work
 from runtime.builder.data.dataset import SegmentationDataset, require_same_classes
 from runtime.builder.data.layouts import open_dataset
 from runtime.builder.evaluation.confusion import EvaluationReport
@@ -62,6 +63,7 @@ def run_evaluate(options: EvaluateOptions, out: Optional[Path]) -> EvaluationRep
         dataset = dataset.of_splits(*options.splits)
     if options.only is not None:
         dataset = dataset.named(options.only)
+    check_before_work({"+".join(dataset.splits): dataset})
     open_predictor = _open_engine if options.subject.is_dir() else _open_checkpoint
     with open_predictor(options, dataset) as predict:
         report = evaluate(predict, dataset)

@@ -10,6 +10,7 @@ import torch
 
 from runtime.builder.card import TrainingCard
 from runtime.builder.checkpoint import save_checkpoint
+from runtime.builder.commands.check_dataset import check_before_work
 from runtime.builder.data.dataset import SegmentationDataset
 from runtime.builder.evaluation.confusion import EvaluationReport
 from runtime.builder.evaluation.evaluate import ModelPredictor, evaluate
@@ -70,6 +71,8 @@ def run_train(plan: TrainingPlan, folder: Path, options: TrainOptions) -> Path:
     with joined(options.device) as place:
         learnt, held = samples(plan)
         begun = start(plan, learnt)
+        if place.leads:
+            check_before_work({"train": learnt, **({} if held is None else {"held out": held})})
         spec = input_spec(plan, learnt, begun.model.architecture)
         run = RunOptions(options.workers, options.save_every)
         ticket = None if plan.init is None else ticket_beside(plan.init)

@@ -9,33 +9,28 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Dict, Sequence, Tuple, TypeVar
+from typing import Dict, Optional, Sequence, Tuple, TypeVar
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from typing_extensions import Literal
 
+from runtime.builder.data.label_file import StoredLabels, read_labels
 from runtime.errors import InvalidInput
 from runtime.image.label_map import Classes
+from runtime.image.orientation import UPRIGHT, exif_orientation, swaps_sides, turned_upright
 
 T = TypeVar("T")
 
 UNKNOWN = -1
 """Entry of `ids_on_disk` for an id that no label map of the layout may hold."""
 
-PIXELS_OF_MODE = {
-    "1": "single bits",
-    "I": "16-bit numbers",
-    "I;16": "16-bit numbers",
-    "I;16B": "16-bit numbers",
-    "LA": "grey with transparency",
-    "RGB": "colours",
-    "RGBA": "colours with transparency",
-}
-"""What Pillow's modes are in a PNG; a 16-bit one is I or I;16, by Pillow's release."""
-
 Decoded = Tuple[np.ndarray, np.ndarray]
 """An image, (height, width, 3) uint8 RGB, and its labels, (height, width) uint8."""
+
+Drawn = Literal["upright", "stored"]
+"""Which pixels of an image with an EXIF orientation its label map was drawn on: those that viewers
+show, or those that the file stores."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +57,19 @@ class SegmentationDataset:
     Attributes:
         name: of the dataset, for reports.
         classes: meaning of the class ids that `load` returns.
-        images: in a fixed order (split, then name), never empty.
+        samples: in a fixed order (split, then name), never empty.
         ids_on_disk: (256,) int16; for each id in the files its class id or the ignore id, or
             `UNKNOWN` where it is forbidden.
+        drawn_on: where the dataset says it, which pixels of turned images label maps follow.
+        remarks: what lies in the folder beside the samples and is not used, in sentences.
     """
 
     name: str
     classes: Classes
     samples: Tuple[Sample, ...]
     ids_on_disk: np.ndarray = field(repr=False, compare=False)
+    drawn_on: Optional[Drawn] = None
+    remarks: Tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.samples:
@@ -140,15 +139,55 @@ class SegmentationDataset:
             InvalidInput: a file is missing or broken, the sizes differ, or an id is foreign.
         """
         sample = self.samples[index]
-        image = read_image(sample.image)
-        stored = _read_label_file(sample.labels)
-        if stored.shape != image.shape[:2]:
+        image, orientation = _read_oriented(sample.image)
+        stored = read_labels(sample.labels)
+        labels = self._as_shown(sample, image.shape[:2], orientation, stored)
+        return image, self._class_ids(labels, sample.labels)
+
+    def _as_shown(
+        self, sample: Sample, shown: Tuple[int, ...], orientation: int, stored: StoredLabels
+    ) -> np.ndarray:
+        """The ids in the frame of the upright image; sizes that differ are refused.
+
+        Args:
+            sample: for complaints.
+            shown: height and width of the image as it is shown.
+            orientation: EXIF's, by which the image was turned.
+            stored: the label map.
+        """
+        drawn_on = self._drawn_on(sample, shown, orientation, stored)
+        ids = turned_upright(stored.ids, orientation) if drawn_on == "stored" else stored.ids
+        if ids.shape != shown:
             raise InvalidInput(
-                f"{sample.labels} is {stored.shape[1]}x{stored.shape[0]} but its image "
-                f"{sample.image.name} is {image.shape[1]}x{image.shape[0]}",
+                f"{sample.labels} is {stored.ids.shape[1]}x{stored.ids.shape[0]} but its image "
+                f"{sample.image.name} is {shown[1]}x{shown[0]}",
                 "Make label maps of exactly the image's size",
             )
-        return image, self._class_ids(stored, sample.labels)
+        return ids
+
+    def _drawn_on(
+        self, sample: Sample, shown: Tuple[int, ...], orientation: int, stored: StoredLabels
+    ) -> Drawn:
+        if stored.orientation not in (UPRIGHT, orientation):
+            raise InvalidInput(
+                f"label map {sample.labels} has the EXIF orientation {stored.orientation}, its "
+                f"image {sample.image.name} {orientation}",
+                "Save the label map without it, its pixels on those of the image",
+            )
+        if orientation == UPRIGHT:
+            return "upright"
+        if stored.orientation == orientation:
+            return "stored"
+        if self.drawn_on is not None:
+            return self.drawn_on
+        if swaps_sides(orientation) and shown[0] != shown[1]:
+            return "upright" if stored.ids.shape == shown else "stored"
+        raise InvalidInput(
+            f"{sample.image} is turned by its EXIF orientation {orientation}, and nothing tells "
+            f"whether {sample.labels.name} follows the turned or the stored pixels",
+            'Say it in dataset.json, as `"labels_drawn_on": "upright"` (as viewers show the '
+            'image) or `"stored"`, or save the image upright and without the orientation',
+        )
 
     def _class_ids(self, stored: np.ndarray, path: Path) -> np.ndarray:
         labels = self.ids_on_disk[stored]
@@ -170,44 +209,27 @@ def evenly(items: Sequence[T], most: int) -> Tuple[T, ...]:
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Decodes an image file to (height, width, 3) uint8 RGB.
+    """Decodes an image file to (height, width, 3) uint8 RGB, turned upright by its EXIF tag.
 
     Raises:
         InvalidInput: the file is missing or no image.
     """
+    return _read_oriented(path)[0]
+
+
+def _read_oriented(path: Path) -> Tuple[np.ndarray, int]:
+    """The image as it is shown, and the EXIF orientation by which it was turned."""
     if not path.is_file():
         raise InvalidInput(
             f"image {path} does not exist", "Restore the file or take it out of the dataset"
         )
-    encoded = np.frombuffer(path.read_bytes(), np.uint8)
-    bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+    data = path.read_bytes()
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if bgr is None:
         raise InvalidInput(
             f"image {path} cannot be decoded", "Replace it by a valid JPEG, PNG or WebP file"
         )
-    rgb: np.ndarray = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-    return rgb
-
-
-def _read_label_file(path: Path) -> np.ndarray:
-    if not path.is_file():
-        raise InvalidInput(
-            f"label map {path} does not exist", "Give every image a label map of the same name"
-        )
-    try:
-        # Not OpenCV, which would turn the indices of a palette PNG into colours.
-        with Image.open(path) as opened:
-            mode, stored = opened.mode, np.asarray(opened)
-    except (UnidentifiedImageError, OSError, SyntaxError) as broken:
-        raise InvalidInput(
-            f"label map {path} cannot be decoded", "Replace it by a valid PNG file"
-        ) from broken
-    if mode not in ("L", "P"):
-        raise InvalidInput(
-            f"label map {path} holds {PIXELS_OF_MODE.get(mode, f'pixels of mode {mode}')}",
-            "Store one class id per pixel, as 8-bit grey or palette PNG",
-        )
-    return stored
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), exif_orientation(data)
 
 
 def ids_as_stored(classes: Classes) -> np.ndarray:

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import colorsys
-import json
+from dataclasses import replace
 from pathlib import Path
-from typing import List, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from runtime.builder.data.dataset import Sample, SegmentationDataset, ids_as_stored, ids_mapped
+from runtime.builder.data.dataset import (
+    Drawn,
+    Sample,
+    SegmentationDataset,
+    ids_as_stored,
+    ids_mapped,
+)
+from runtime.builder.data.pairs import PairedSplit, hidden_left_out, paired_split
 from runtime.errors import InvalidInput
+from runtime.files.json_file import read_json
+from runtime.files.text import read_text
 from runtime.files.validation import first_complaint
+from runtime.image.folder import is_hidden, list_folder
 from runtime.image.label_map import Classes, Colour
-
-IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 
 # The labelId of each of the 19 train ids and the benchmark's colours, as the dataset defines them
 # (github.com/mcordts/cityscapesScripts).
@@ -72,56 +80,68 @@ class _Description(BaseModel):
     classes: List[str]
     palette: List[Tuple[int, int, int]]
     ignore_id: int = 255
+    labels_drawn_on: Optional[Drawn] = None
 
 
 def _native(folder: Path) -> SegmentationDataset:
     path = folder / "dataset.json"
     try:
-        said = _Description.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        said = _Description.model_validate(read_json(path))
     except (ValidationError, ValueError) as wrong:
         raise InvalidInput(
             f"{path} is not a dataset description: {_first_line(wrong)}",
             "It needs name, classes (a list of names) and palette (a list of RGB triples); "
-            "ignore_id is optional",
+            "ignore_id and labels_drawn_on are optional",
         ) from wrong
     classes = Classes(tuple(said.classes), tuple(said.palette), said.ignore_id)
-    samples: List[Sample] = []
-    for part in sorted(p for p in folder.iterdir() if (p / "images").is_dir()):
-        for image in _images_in(part / "images"):
-            labels = part / "labels" / f"{image.stem}.png"
-            samples.append(Sample(image.stem, part.name, image, _existing(labels, image)))
-    return _dataset(said.name, classes, samples, folder, ids_as_stored(classes))
+    parts = [
+        paired_split(part.name, part / "images", part / "labels")
+        for part in list_folder(folder).folders
+        if (part / "images").is_dir()
+    ]
+    dataset = _dataset(said.name, classes, parts, folder, ids_as_stored(classes))
+    return replace(dataset, drawn_on=said.labels_drawn_on)
 
 
 def _cityscapes(folder: Path) -> SegmentationDataset:
     classes = Classes(
         tuple(name for _, name, _ in CITYSCAPES), tuple(colour for _, _, colour in CITYSCAPES)
     )
-    samples: List[Sample] = []
-    for part in sorted(p for p in (folder / "leftImg8bit").iterdir() if p.is_dir()):
-        for image in sorted(part.glob("*/*_leftImg8bit.png")):
-            name = image.name[: -len("_leftImg8bit.png")]
-            labels = (
-                folder / "gtFine" / part.name / image.parent.name / f"{name}_gtFine_labelIds.png"
-            )
-            samples.append(Sample(name, part.name, image, _existing(labels, image)))
+    parts = [
+        _cityscapes_split(folder, part) for part in list_folder(folder / "leftImg8bit").folders
+    ]
     train_ids = {stored: train_id for train_id, (stored, _, _) in enumerate(CITYSCAPES)}
     # License plates have labelId -1, which an 8-bit file stores as 255.
     table = ids_mapped(train_ids, ignored=[*CITYSCAPES_IDS, 255], ignore_id=classes.ignore_id)
-    return _dataset("cityscapes", classes, samples, folder, table)
+    return _dataset("cityscapes", classes, parts, folder, table)
+
+
+def _cityscapes_split(folder: Path, part: Path) -> PairedSplit:
+    found = sorted(part.glob("*/*_leftImg8bit.png"))
+    images = [image for image in found if not is_hidden(image)]
+    samples: List[Sample] = []
+    for image in images:
+        name = image.name[: -len("_leftImg8bit.png")]
+        labels = folder / "gtFine" / part.name / image.parent.name / f"{name}_gtFine_labelIds.png"
+        if not labels.is_file():
+            raise InvalidInput(
+                f"{image} has no label map: {labels} does not exist", "Add it or take the image out"
+            )
+        samples.append(Sample(name, part.name, image, labels))
+    hidden = len(found) - len(images)
+    return PairedSplit(tuple(samples), (hidden_left_out(hidden, part),) if hidden else ())
 
 
 def _ade20k(folder: Path) -> SegmentationDataset:
     classes = Classes(_ade20k_names(folder / "objectInfo150.txt"), _spread_colours(ADE20K_CLASSES))
-    samples: List[Sample] = []
-    for part in sorted(p for p in (folder / "images").iterdir() if p.is_dir()):
-        for image in _images_in(part):
-            labels = folder / "annotations" / part.name / f"{image.stem}.png"
-            samples.append(Sample(image.stem, part.name, image, _existing(labels, image)))
+    parts = [
+        paired_split(part.name, part, folder / "annotations" / part.name)
+        for part in list_folder(folder / "images").folders
+    ]
     table = ids_mapped(
         {k + 1: k for k in range(ADE20K_CLASSES)}, ignored=[0], ignore_id=classes.ignore_id
     )
-    return _dataset("ade20k", classes, samples, folder, table)
+    return _dataset("ade20k", classes, parts, folder, table)
 
 
 def _ade20k_names(path: Path) -> Tuple[str, ...]:
@@ -131,7 +151,7 @@ def _ade20k_names(path: Path) -> Tuple[str, ...]:
             f"{path} does not exist",
             "Keep the objectInfo150.txt of the ADE20K archive in its place",
         )
-    lines = path.read_text(encoding="utf-8").splitlines()[1:]
+    lines = read_text(path).splitlines()[1:]
     full = [line.split("\t")[-1].strip() for line in lines if line.strip()]
     if len(full) != ADE20K_CLASSES:
         raise InvalidInput(
@@ -151,26 +171,16 @@ def _spread_colours(count: int) -> Tuple[Colour, ...]:
     return tuple(colours)
 
 
-def _images_in(folder: Path) -> List[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_ENDINGS)
-
-
-def _existing(labels: Path, image: Path) -> Path:
-    if not labels.is_file():
-        raise InvalidInput(
-            f"{image} has no label map: {labels} does not exist", "Add it or take the image out"
-        )
-    return labels
-
-
 def _dataset(
-    name: str, classes: Classes, samples: Sequence[Sample], folder: Path, table: np.ndarray
+    name: str, classes: Classes, parts: Sequence[PairedSplit], folder: Path, table: np.ndarray
 ) -> SegmentationDataset:
+    samples = tuple(sample for part in parts for sample in part.samples)
     if not samples:
         raise InvalidInput(
             f"{folder} holds no images", "Put them into <split>/images and <split>/labels"
         )
-    return SegmentationDataset(name, classes, tuple(samples), table)
+    remarks = tuple(remark for part in parts for remark in part.remarks)
+    return SegmentationDataset(name, classes, samples, table, remarks=remarks)
 
 
 def _first_line(fault: Exception) -> str:

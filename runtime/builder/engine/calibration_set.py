@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Optional, Tuple
 
 from runtime.builder.data.dataset import SegmentationDataset, evenly
-from runtime.builder.data.layouts import IMAGE_ENDINGS
 from runtime.builder.engine.recipe import CalibrationChoice
 from runtime.errors import InvalidConfig, InvalidInput
+from runtime.image.folder import IMAGE_ENDINGS, images_of
 
 
 def calibration_images(
@@ -50,9 +50,9 @@ def images_in(folder: Path) -> Tuple[Path, ...]:
     """
     for place in (folder, folder / "images"):
         if place.is_dir():
-            found = [p for p in place.iterdir() if p.suffix.lower() in IMAGE_ENDINGS]
+            found = images_of(place)
             if found:
-                return tuple(sorted(found))
+                return found
     raise InvalidInput(
         f"{folder} holds no images ({', '.join(IMAGE_ENDINGS)})",
         "Give --calib the folder in which the calibration images lie",

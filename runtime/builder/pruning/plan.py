@@ -21,6 +21,7 @@ from runtime.builder.pruning.request import PruningRequest
 from runtime.builder.swiftnet import Architecture
 from runtime.errors import InvalidInput, RuntimeFault
 from runtime.files.atomic import write_whole
+from runtime.files.text import read_text
 from runtime.files.validation import first_complaint
 
 
@@ -136,8 +137,8 @@ def plan_from_file(path: Path) -> PruningPlan:
         InvalidInput: there is no such file, or it is no consistent plan.
     """
     try:
-        return PruningPlan.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValidationError, RuntimeFault) as error:
+        return PruningPlan.model_validate_json(read_text(path))
+    except (OSError, ValidationError, RuntimeFault) as error:
         raise InvalidInput(
             f"{path} is not a pruning plan: {_reason(error)}",
             "Make one with `runtime prune --plan-only`, and change no more than the kept channels, "

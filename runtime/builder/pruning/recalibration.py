@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 
 from runtime.builder.data.dataset import read_image
-from runtime.builder.data.layouts import IMAGE_ENDINGS
 from runtime.builder.swiftnet import SwiftNet
 from runtime.errors import InvalidInput
+from runtime.image.folder import IMAGE_ENDINGS, images_of
 from runtime.inference.preprocess.reference import network_input
 from runtime.repository.manifest import InputSpec
 
@@ -38,7 +38,7 @@ def images_in(folder: Path, most: int = MOST_IMAGES) -> List[Path]:
     """
     if not folder.is_dir():
         raise InvalidInput(f"there is no folder {folder}", "Give a folder of training images")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_ENDINGS)
+    paths = images_of(folder)
     if not paths:
         raise InvalidInput(
             f"{folder} holds no images", f"Put some {', '.join(IMAGE_ENDINGS)} files into it"

@@ -14,6 +14,9 @@ from runtime.errors import InvalidInput
 
 _RESNET_STEM = "backbone.conv1.weight"
 _MOBILENET_STEM = "backbone.features.0.0.weight"
+_CLASSIFIER = "logits.conv.weight"
+LANDMARKS = ((_RESNET_STEM, _CLASSIFIER), (_MOBILENET_STEM, _CLASSIFIER))
+"""Layers that every SwiftNet has, by which one is told from its encoder alone."""
 _PYRAMID = "backbone.upsample_bottlenecks.0.weight"
 _SINGLE = "backbone.spp.spp.spp_bn.conv.weight"
 
@@ -45,7 +48,7 @@ def architecture_of(state: Mapping[str, Tensor]) -> Architecture:
         skips = _count(state, "backbone.upsample.{}.bottleneck.conv.weight") + 1
     return Architecture(
         encoder=encoder,
-        classes=_width(state, "logits.conv.weight"),
+        classes=_width(state, _CLASSIFIER),
         variant=variant,
         levels=levels,
         output_stride=_output_stride(skips),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Tuple
@@ -11,17 +10,12 @@ import torch
 from pydantic import model_validator
 from typing_extensions import Literal
 
-from runtime.builder.checkpoint import (
-    Checkpoint,
-    load_checkpoint,
-    load_imagenet_encoder,
-    load_state_dict,
-    transfer,
-)
+from runtime.builder.checkpoint import Checkpoint, load_checkpoint, transfer
 from runtime.builder.data.dataset import SegmentationDataset
 from runtime.builder.data.layouts import open_dataset
 from runtime.builder.swiftnet import Architecture, SwiftNet
 from runtime.builder.training.schedule import TrainingSettings
+from runtime.builder.weights.imagenet import load_imagenet_encoder, read_imagenet_weights
 from runtime.files.toml import Table, read_toml, table_from_values
 from runtime.repository.manifest import InputSpec
 
@@ -54,7 +48,7 @@ class TrainingPlan(Table):
         size: height and width of the model's input; None for the size of the first image.
         geometry: how images of other sizes are brought to it.
         network: what to train from scratch; must be left out with `init`.
-        imagenet: a classifier's state_dict that the encoder starts from.
+        imagenet: a classifier's weights, torchvision's or timm's, that the encoder starts from.
         init: a checkpoint to start from; its classifier is kept if its classes are the dataset's.
         settings: how to train.
     """
@@ -156,8 +150,9 @@ def start(plan: TrainingPlan, learnt: SegmentationDataset) -> Start:
         model = SwiftNet(Architecture(classes=len(learnt.classes), **network.model_dump()))
         if plan.imagenet is None:
             return Start(model, None)
-        load_imagenet_encoder(model, load_state_dict(plan.imagenet))
-        return Start(model, hashlib.sha256(plan.imagenet.read_bytes()).hexdigest())
+        weights = read_imagenet_weights(plan.imagenet)
+        load_imagenet_encoder(model, weights.tensors, weights.source)
+        return Start(model, weights.sha256)
 
 
 def input_spec(

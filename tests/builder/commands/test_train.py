@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from runtime.builder.card import card_of
 from runtime.builder.checkpoint import load_checkpoint, save_checkpoint
@@ -82,3 +84,31 @@ def test_a_folder_with_another_run_is_refused(trained: Path, plan: TrainingPlan)
 
     with pytest.raises(InvalidInput, match="another output folder"):
         run_train(other, trained.parent, OPTIONS)
+
+
+def test_images_that_are_learnt_from_are_not_measured_on(
+    plan: TrainingPlan, tmp_path: Path
+) -> None:
+    folder = write_dataset(tmp_path / "scenes", train=4, val=1)
+    for kind in ("images", "labels"):
+        shutil.copy(folder / "train" / kind / "even_000.png", folder / "val" / kind / "new.png")
+    leaking = plan.model_copy(update={"dataset": folder, "hold_out": None, "validate_on": ("val",)})
+
+    with pytest.raises(InvalidInput, match=r"held out is in train too: new\.png = even_000\.png"):
+        run_train(leaking, tmp_path / "run", OPTIONS)
+
+
+def test_labels_that_say_nothing_are_refused_and_a_missing_class_is_told(
+    plan: TrainingPlan, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_dataset(tmp_path / "scenes", train=4, val=0)
+    silent = plan.model_copy(update={"dataset": folder, "hold_out": None})
+    for path in (folder / "train" / "labels").iterdir():
+        Image.new("L", (64, 64), 255).save(path)
+
+    with pytest.raises(InvalidInput, match="no pixel of the 4 images of train is labelled"):
+        run_train(silent, tmp_path / "run", OPTIONS)
+
+    Image.new("L", (64, 64), 1).save(folder / "train" / "labels" / "even_000.png")
+    run_train(silent, tmp_path / "run", OPTIONS)
+    assert "no label map of train has sky, block" in capsys.readouterr().err

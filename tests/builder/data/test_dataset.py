@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Callable
 
@@ -10,6 +11,7 @@ from PIL import Image
 from runtime.builder.data.dataset import SegmentationDataset, evenly
 from runtime.builder.data.layouts import open_dataset
 from runtime.errors import InvalidInput
+from runtime.image.orientation import turned_upright
 from tests.builder.scenes import PALETTE, scene, write_dataset
 
 
@@ -80,6 +82,80 @@ def test_labels_of_a_palette_png_are_its_indices(folder: Path) -> None:
     _, labels = open_dataset(folder).load(0)
 
     np.testing.assert_array_equal(labels, scene(0)[1])
+
+
+def _turn(folder: Path, orientation: int, labels_too: bool = False) -> None:
+    """Gives the first image an EXIF orientation; its pixels stay as they are stored."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for kind in ("images", "labels") if labels_too else ("images",):
+        path = folder / "train" / kind / "even_000.png"
+        with Image.open(path) as opened:
+            pixels = opened.copy()
+        pixels.save(path, exif=exif)
+
+
+def _say(folder: Path, drawn_on: str) -> None:
+    path = folder / "dataset.json"
+    said = {**json.loads(path.read_text(encoding="utf-8")), "labels_drawn_on": drawn_on}
+    path.write_text(json.dumps(said), encoding="utf-8")
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+class TestTurnedImages:
+    def test_labels_with_the_same_orientation_turn_along(
+        self, folder: Path, orientation: int
+    ) -> None:
+        _turn(folder, orientation, labels_too=True)
+
+        image, labels = open_dataset(folder).load(0)
+
+        np.testing.assert_array_equal(image, turned_upright(scene(0)[0], orientation))
+        np.testing.assert_array_equal(labels, turned_upright(scene(0)[1], orientation))
+
+    def test_what_nothing_tells_is_refused_with_the_way_to_say_it(
+        self, folder: Path, orientation: int
+    ) -> None:
+        _turn(folder, orientation)
+
+        with pytest.raises(InvalidInput, match=f"orientation {orientation}.*labels_drawn_on"):
+            open_dataset(folder).load(0)
+
+    def test_the_dataset_may_say_it(self, folder: Path, orientation: int) -> None:
+        _turn(folder, orientation)
+        stored = scene(0)[1]
+
+        _say(folder, "stored")
+        np.testing.assert_array_equal(
+            open_dataset(folder).load(0)[1], turned_upright(stored, orientation)
+        )
+        _say(folder, "upright")
+        np.testing.assert_array_equal(open_dataset(folder).load(0)[1], stored)
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+@pytest.mark.parametrize("drawn_on", ["upright", "stored"])
+def test_labels_of_an_image_turned_sideways_are_told_by_their_size(
+    tmp_path: Path, orientation: int, drawn_on: str
+) -> None:
+    folder = write_dataset(tmp_path, train=1, val=1, size=(32, 48))
+    _turn(folder, orientation)
+    shown = turned_upright(scene(0, 32, 48)[1], orientation)
+    if drawn_on == "upright":
+        Image.fromarray(shown).save(folder / "train" / "labels" / "even_000.png")
+
+    image, labels = open_dataset(folder).load(0)
+
+    assert image.shape == (48, 32, 3)
+    np.testing.assert_array_equal(labels, shown)
+
+
+def test_a_label_map_turned_for_itself_is_refused(folder: Path) -> None:
+    _turn(folder, 3, labels_too=True)
+    _turn(folder, 1)
+
+    with pytest.raises(InvalidInput, match=r"orientation 3, its image even_000\.png 1"):
+        open_dataset(folder).load(0)
 
 
 def _remove_image(folder: Path) -> None:
