@@ -51,11 +51,13 @@ class Report:
         done: images, or frames of the video, that were segmented.
         skipped: those an earlier run had finished; a finished video counts as one.
         failures: one sentence for each input that could not be segmented in full, naming it.
+        notes: one sentence for each result that is not quite what its source would suggest.
     """
 
     done: int
     skipped: int = 0
     failures: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
     def require_complete(self) -> None:
         """Raises Incomplete, with every failure, if there were any."""

@@ -73,4 +73,5 @@ def run(arguments: Namespace) -> None:
             arguments.source, arguments.output, segmenters, build, options, progress
         )
     sys.stdout.write(f"{report.done} segmented, {report.skipped} finished earlier\n")
+    sys.stdout.writelines(f"{note}\n" for note in report.notes)
     report.require_complete()

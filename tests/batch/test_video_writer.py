@@ -6,7 +6,8 @@ from typing import List, Optional, Tuple
 import numpy as np
 import pytest
 
-from runtime.batch.video_writer import VideoWriter, declared_frames, h264_encoder
+from runtime.batch.ffmpeg import h264_encoder
+from runtime.batch.video_writer import VideoWriter, declared_frames
 from runtime.errors import OutputFailed
 from runtime.sources.open_source import open_source
 
