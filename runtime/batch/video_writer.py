@@ -167,21 +167,21 @@ class _OpenCv:
     def write(self, image: np.ndarray, position: float) -> None:
         if self._shown is not None:
             # At least once, however close the next one follows.
-            self._show(max(1, round(position * self._rate) - self.frames))
+            self._show(self._shown, max(1, round(position * self._rate) - self.frames))
         self._shown = image
 
     def finish(self) -> None:
         if self._shown is not None:
             # The last one is shown for as long as the one before it.
-            self._show(self._repeats)
+            self._show(self._shown, self._repeats)
         self._writer.release()
 
     def abandon(self) -> None:
         self._writer.release()
 
-    def _show(self, times: int) -> None:
+    def _show(self, image: np.ndarray, times: int) -> None:
         for _ in range(times):
-            self._writer.write(self._shown)
+            self._writer.write(image)
         self.frames += times
         self._repeats = times
 

@@ -12,6 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from runtime.errors import InvalidConfig, RuntimeFault
+from runtime.serving.http_connection import HttpConnection
 
 # Room for a burst of clients while the event loop is busy; the kernel caps it at its own limit.
 BACKLOG = 2048
@@ -71,6 +72,7 @@ class HttpServer:
         config = uvicorn.Config(
             app,
             lifespan="off",
+            http=HttpConnection,
             ws="none",
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,

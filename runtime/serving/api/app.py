@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -14,8 +14,10 @@ from runtime.serving.api.device import add_device_routes
 from runtime.serving.api.engine import add_engine_routes
 from runtime.serving.api.errors import answer_faults, error_responses
 from runtime.serving.api.events import add_event_routes
+from runtime.serving.api.head_requests import AnswerHead
 from runtime.serving.api.health import add_health_routes
 from runtime.serving.api.middleware import Observe
+from runtime.serving.api.query import unambiguous
 from runtime.serving.api.segment import SegmentEndpoint
 from runtime.serving.api.services import Services
 from runtime.serving.api.static_pages import add_page_routes
@@ -57,6 +59,7 @@ def create_app(services: Services) -> ASGIApp:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        dependencies=[Depends(unambiguous)],
     )
     app.router.routes.append(Route(segment.PATH, SegmentEndpoint(services), methods=["POST"]))
     add_engine_routes(app, services)
@@ -70,7 +73,7 @@ def create_app(services: Services) -> ASGIApp:
         route.endpoint: route.path for route in app.router.routes if isinstance(route, Route)
     }
     _expect(app, services.metrics.http)
-    return Observe(app, services.metrics.http, patterns)
+    return Observe(AnswerHead(app), services.metrics.http, patterns)
 
 
 def _expect(app: FastAPI, metrics: HttpMetrics) -> None:
