@@ -13,8 +13,9 @@ from typing import Any, Optional, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-# How often a client that closed its half is asked whether it is still there.
-PROBE_SECONDS = 0.2
+# When a client that closed its half is asked whether it is still there, and how often then. Most
+# have their answer before.
+PATIENCE_SECONDS, PROBE_SECONDS = 1.0, 0.2
 # How long a client may go on sending a body that nobody reads.
 LINGER_SECONDS = 2.0
 # Every client of HTTP/1.1 reads over it (RFC 9110, 15.2); one that left answers with a reset.
@@ -113,7 +114,7 @@ class HttpConnection(HttpToolsProtocol):
         self._half_closed = True
         # The newest request's, after which nothing can come.
         self.cycle.keep_alive = False
-        self._probe()
+        self._timer = self.loop.call_later(PATIENCE_SECONDS, self._probe)
         return True
 
     def on_headers_complete(self) -> None:
