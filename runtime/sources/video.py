@@ -72,7 +72,7 @@ class VideoFile:
         self.extent = Extent()
         self._capture: Optional[cv2.VideoCapture] = None
         self._geometry = PictureGeometry()
-        self._clock = _Clock(1 / UNDECLARED_RATE)
+        self._clock = PositionClock(1 / UNDECLARED_RATE)
         self._next = 0
         self._interrupted = False
 
@@ -86,7 +86,7 @@ class VideoFile:
         self.frame_rate = declared_rate(capture)
         self.extent = _extent(capture, self.frame_rate, track)
         self._geometry = PictureGeometry.of(capture, track)
-        self._clock = _Clock(1 / (self.frame_rate or UNDECLARED_RATE))
+        self._clock = PositionClock(1 / (self.frame_rate or UNDECLARED_RATE))
         self._capture, self._next = capture, 0
         return self
 
@@ -133,7 +133,7 @@ class VideoFile:
         return iter(self.read, None)
 
 
-class _Clock:
+class PositionClock:
     """Time stamps made positions: from 0 on and ever rising.
 
     Args:
