@@ -74,7 +74,7 @@ FENCES: Dict[str, Tuple[str, ...]] = {
     ),
     "fastapi": ("serving.api",),
     "starlette": ("serving.api", "serving.http_server"),
-    "uvicorn": ("serving.http_server",),
+    "uvicorn": ("serving.http_server", "serving.http_connection"),
     "prometheus_client": ("serving.metrics",),
 }
 FORBIDDEN_NAMES = {"utils", "util", "common", "misc", "core", "helpers"}

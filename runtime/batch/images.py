@@ -6,10 +6,11 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional
+from typing import Dict, Iterator, List, Optional, Tuple
 
 from runtime.batch.options import Report, Run
 from runtime.batch.output_folder import write_result
+from runtime.batch.result_ledger import Made, sha256_of_source
 from runtime.batch.slot_pool import in_order
 from runtime.errors import InvalidInput
 from runtime.image.codec import decode_image
@@ -53,19 +54,24 @@ class Images:
         failures = self._namesakes()
         todo = [p for p in self._masks if p not in failures and not self._is_finished(p)]
         skipped = len(self._masks) - len(failures) - len(todo)
-        works = (partial(self._segment_one, image) for image in todo)
+        works = (partial(self._remembering, image) for image in todo)
         with in_order(works, self._run.segmenters) as outcomes:
-            for done, (image, failure) in enumerate(zip(todo, outcomes), start=1):
+            for done, (image, (made, failure)) in enumerate(zip(todo, outcomes), start=1):
                 if failure is not None:
                     failures[image] = failure
+                elif made is not None:
+                    self._run.folder.note(self._masks[image].overlay, made)
                 self._run.progress(image.name, skipped + done, len(self._masks))
         named = [f"{image}: {failures[image]}" for image in self._masks if image in failures]
         done = len(self._masks) - len(failures) - skipped
         return Report(done, skipped, named, self._hidden)
 
     def _is_finished(self, image: Path) -> bool:
-        masks, folder = self._masks[image], self._run.folder
-        return folder.is_finished(masks.labels, image) and folder.is_finished(masks.overlay, image)
+        masks = self._masks[image]
+        if not (masks.labels.exists() and masks.overlay.exists()):
+            return False
+        made = _made_from(image)
+        return made is not None and self._run.folder.made(masks.overlay, made.source) is not None
 
     def _namesakes(self) -> Dict[Path, str]:
         """Images whose masks would replace those of an earlier one, as a.png after a.jpg."""
@@ -77,6 +83,12 @@ class Images:
             for image, masks in self._masks.items()
             if owners[masks.labels] is not image
         }
+
+    def _remembering(
+        self, image: Path, segmenter: Segmenter
+    ) -> Tuple[Optional[Made], Optional[str]]:
+        """What the masks are made from, known before they are, and what is wrong with the image."""
+        return _made_from(image), self._segment_one(image, segmenter)
 
     def _segment_one(self, image: Path, segmenter: Segmenter) -> Optional[str]:
         """Writes the masks; returns what is wrong with the image, if anything."""
@@ -94,6 +106,16 @@ class Images:
         masks = self._masks[image]
         write_result(masks.labels, FORMATS["png"].encode(segmentation, options.encode))
         write_result(masks.overlay, FORMATS["overlay"].encode(segmentation, options.encode))
+        return None
+
+
+def _made_from(image: Path) -> Optional[Made]:
+    """None where it cannot be read, which its decoder tells; a pipe would never end."""
+    if not image.is_file():
+        return None
+    try:
+        return Made(sha256_of_source(image))
+    except OSError:
         return None
 
 

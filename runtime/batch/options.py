@@ -52,12 +52,14 @@ class Report:
         skipped: those an earlier run had finished; a finished video counts as one.
         failures: one sentence for each input that could not be segmented in full, naming it.
         hidden: files and folders that were left out because their names begin with a dot.
+        notes: one sentence for each result that is not quite what its source would suggest.
     """
 
     done: int
     skipped: int = 0
     failures: Sequence[str] = ()
     hidden: int = 0
+    notes: Sequence[str] = ()
 
     def require_complete(self) -> None:
         """Raises Incomplete, with every failure, if there were any."""

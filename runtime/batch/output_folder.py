@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Iterable, Mapping, Optional, Type
 
+from runtime.batch.result_ledger import LEDGER_NAME, Made, ResultLedger
 from runtime.errors import InvalidInput, OutputFailed
 from runtime.files.atomic import write_whole
 
@@ -33,9 +34,13 @@ def write_result(path: Path, data: bytes) -> None:
         # Whoever writes here holds the folder.
         write_whole(path, data, alone=True)
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        cure = "Free disk space or choose another place" if full else ELSEWHERE
-        raise OutputFailed(f"{path} cannot be written: {error.strerror}", cure) from error
+        raise _cannot_write(path, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> OutputFailed:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    cure = "Free disk space or choose another place" if full else ELSEWHERE
+    return OutputFailed(f"{path} cannot be written: {error.strerror}", cure)
 
 
 class OutputFolder:
@@ -48,6 +53,7 @@ class OutputFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._held = ExitStack()
+        self._ledger: Optional[ResultLedger] = None
 
     def __enter__(self) -> OutputFolder:
         """Takes hold of the folder.
@@ -56,6 +62,7 @@ class OutputFolder:
             OutputFailed: it cannot be created, or another run writes into it.
         """
         self._held.callback(os.close, self._lock())
+        self._ledger = ResultLedger(self.path)
         return self
 
     def __exit__(
@@ -66,11 +73,28 @@ class OutputFolder:
     ) -> None:
         self._held.close()
 
-    def is_finished(self, result: Path, source: Path) -> bool:
-        """Whether an earlier run, or this one, made `result` from `source` as it is now."""
-        if not result.exists():
-            return False
-        return result.stat().st_mtime_ns >= source.stat().st_mtime_ns
+    def made(self, result: Path, source: str) -> Optional[Made]:
+        """How an earlier run, or this one, made `result`; None where it did not from this source.
+
+        Args:
+            result: a file or folder.
+            source: SHA-256 of what it is to be made from.
+        """
+        made = None if self._ledger is None else self._ledger.made(result)
+        return made if made is not None and made.source == source else None
+
+    def note(self, result: Path, made: Made) -> None:
+        """Remembers, beyond this run, how `result` was made.
+
+        Raises:
+            OutputFailed: no room or no right to write.
+        """
+        if self._ledger is None:
+            raise OutputFailed(f"{self.path} is not held", "Write inside the `with` block")
+        try:
+            self._ledger.note(result, made)
+        except OSError as error:
+            raise _cannot_write(self.path / LEDGER_NAME, error) from error
 
     def continue_with(self, made_by: Mapping[str, object], results: Iterable[Path]) -> None:
         """Keeps what an earlier run finished, if it made it in the same way.

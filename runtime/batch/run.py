@@ -1,10 +1,10 @@
 """Images, folders of images and videos to label maps and overlays, on all slots of an engine.
 
 An image NAME.jpg becomes NAME.png, whose pixels are the class ids, and NAME.overlay.jpg. A video
-becomes an overlay video of the same size, rate and number of frames, and a folder of label maps if
-these are asked for. An interrupted run is continued by starting it again: finished images are
-left out, and so is the segmentation of frames whose label maps are there. A video whose label maps
-are not kept starts from its first frame.
+becomes an overlay video with the same frames, each shown as long, and a folder of label maps if
+these are asked for. An interrupted run is continued by starting it again: finished images are left
+out, and so is the segmentation of frames whose label maps are there. A video whose label maps are
+not kept starts from its first frame.
 """
 
 from __future__ import annotations

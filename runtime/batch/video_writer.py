@@ -1,59 +1,47 @@
-"""Writing a video whole or not at all, with every frame that was given, at the rate that was given.
+"""Writing a video whole or not at all, with every frame that was given, at the time it was given.
 
-With ffmpeg and its libx264 it is H.264, which browsers play; without, MPEG-4 part 2 by OpenCV,
-which VLC and ffmpeg play.
+With ffmpeg and its libx264 it is H.264, which browsers play, and every frame is shown at its exact
+time. Without, it is MPEG-4 part 2 by OpenCV, which VLC and ffmpeg play, at a constant rate: a frame
+that is shown for longer is written several times.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import tempfile
-from fractions import Fraction
-from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import IO, List, Optional, Tuple, Type, cast
+from typing import Optional, Tuple, Type
 
 import cv2
 import numpy as np
 from typing_extensions import Protocol
 
-from runtime.errors import OutputFailed
+from runtime.batch.ffmpeg import FfmpegEncoder, Size
+from runtime.errors import OutputFailed, SourceFailed
+from runtime.sources.video import opencv_name
 
-# BT.601 at every size: OpenCV decodes everything as that, and players that care read the tag.
-_COLOURS = "scale=out_color_matrix=bt601:out_range=tv"
-_TAGS = ("colorspace", "color_primaries", "color_trc")
-_COLOUR_TAGS = (*(word for tag in _TAGS for word in (f"-{tag}", "smpte170m")), "-color_range", "tv")
-# ffmpeg's veryfast leaves the processor to the engine; 20 is visually near lossless.
-_H264 = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "20")
-
-Size = Tuple[int, int]
-
-
-@lru_cache(maxsize=None)
-def h264_encoder() -> Optional[str]:
-    """The path of an ffmpeg that encodes H.264, or None."""
-    ffmpeg = shutil.which("ffmpeg")
-    if ffmpeg is None:
-        return None
-    listed = subprocess.run(
-        [ffmpeg, "-v", "error", "-encoders"], check=False, stdout=subprocess.PIPE, text=True
-    )
-    return ffmpeg if " libx264 " in listed.stdout else None
+# Of a constant rate; frames that follow faster are a burst, and those after it give it time.
+FASTEST_CONSTANT = 120.0
 
 
 def declared_frames(path: Path) -> Optional[int]:
-    """How many frames a video says that it has; None where it says nothing sensible."""
-    capture = cv2.VideoCapture(str(path))
+    """How many frames a video says that it has; None where it says nothing sensible.
+
+    Raises:
+        SourceFailed: OpenCV cannot take the file's name.
+    """
+    capture = cv2.VideoCapture(opencv_name(path))
     count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     capture.release()
     return count if count > 0 else None
 
 
 class _Encoder(Protocol):
-    def write(self, image: np.ndarray) -> None: ...
+    @property
+    def frames(self) -> int:
+        """How many the file is to have."""
+
+    def write(self, image: np.ndarray, position: float) -> None: ...
 
     def finish(self) -> None: ...
 
@@ -68,7 +56,8 @@ class VideoWriter:
     Args:
         path: an .mp4 file, replaced if it exists.
         size: (height, width) of every frame, pixels.
-        frame_rate: frames per second.
+        frame_rate: frames per second, where frames are written without a position; without ffmpeg,
+            the constant rate of the file.
         ffmpeg: an ffmpeg with libx264, or None to encode with OpenCV.
     """
 
@@ -86,7 +75,7 @@ class VideoWriter:
         if self._unfinished.exists():
             self._unfinished.unlink()
         if self._ffmpeg is not None:
-            self._encoder = _Ffmpeg(self._ffmpeg, self._unfinished, self._size, self._rate)
+            self._encoder = FfmpegEncoder(self._ffmpeg, self._unfinished, self._size, self._rate)
         else:
             self._encoder = _OpenCv(self._unfinished, self._size, self._rate)
         return self
@@ -105,7 +94,7 @@ class VideoWriter:
                 encoder.abandon()
                 return
             encoder.finish()
-            self._verify()
+            self._verify(encoder.frames)
             with self._unfinished.open("rb") as file:
                 os.fsync(file.fileno())
             self._unfinished.replace(self._path)
@@ -113,11 +102,13 @@ class VideoWriter:
             if self._unfinished.exists():
                 self._unfinished.unlink()
 
-    def write(self, image: np.ndarray) -> None:
+    def write(self, image: np.ndarray, position: Optional[float] = None) -> None:
         """Appends a frame.
 
         Args:
             image: (height, width, 3) uint8 BGR.
+            position: seconds from the first frame, later than the frame before; None shows it at
+                the video's rate.
 
         Raises:
             OutputFailed: it has another size, or the encoder gave up.
@@ -130,77 +121,26 @@ class VideoWriter:
             )
         if self._encoder is None:
             raise OutputFailed(f"{self._path} is not open", "Write inside the `with` block")
-        self._encoder.write(image)
+        self._encoder.write(image, self._written / self._rate if position is None else position)
         self._written += 1
 
-    def _verify(self) -> None:
+    def _verify(self, expected: int) -> None:
         # OpenCV's writer reports nothing, not even a full disk, so the file is asked.
-        found = declared_frames(self._unfinished) or 0
-        if found != self._written:
+        try:
+            found = declared_frames(self._unfinished) or 0
+        except SourceFailed:
+            # Written by ffmpeg, which tells by itself, under a name that OpenCV cannot read.
+            return
+        if found != expected:
             raise OutputFailed(
-                f"of {self._written} frames only {found} arrived in {self._path}",
+                f"of {expected} frames only {found} arrived in {self._path}",
                 "Look whether the disk is full",
             )
 
 
-class _Ffmpeg:
-    """Frames into a child process; its complaints go to a file, so it never waits for a reader."""
-
-    def __init__(self, ffmpeg: str, path: Path, size: Size, rate: float) -> None:
-        self._path = path
-        self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long
-        self._process = subprocess.Popen(
-            [ffmpeg, *_arguments(path, size, rate)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=self._complaints,
-        )
-        self._frames = cast(IO[bytes], self._process.stdin)
-
-    def write(self, image: np.ndarray) -> None:
-        try:
-            self._frames.write(np.ascontiguousarray(image).data)
-        except BrokenPipeError as error:
-            raise self._fault() from error
-
-    def finish(self) -> None:
-        self._process.communicate()
-        if self._process.returncode != 0:
-            raise self._fault()
-        self._complaints.close()
-
-    def _fault(self) -> OutputFailed:
-        self._process.communicate()
-        self._complaints.seek(0)
-        complaint = self._complaints.read().decode(errors="replace").strip()
-        self._complaints.close()
-        return OutputFailed(
-            f"ffmpeg could not write {self._path}: {complaint or 'it was ended'}",
-            "Free disk space or choose another folder",
-        )
-
-    def abandon(self) -> None:
-        self._process.kill()
-        self._process.communicate()
-        self._complaints.close()
-
-
-def _arguments(path: Path, size: Size, rate: float) -> List[str]:
-    height, width = size
-    # 30000/1001 and its kin are exact fractions that a decimal rounds.
-    exact_rate = Fraction(rate).limit_denominator(1001)
-    # Chroma of half resolution needs even sides.
-    pixels = "yuv444p" if height % 2 or width % 2 else "yuv420p"
-    frames_in = ["-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{width}x{height}"]
-    return [
-        *("-nostdin", "-v", "error", "-y"),
-        *(*frames_in, "-framerate", str(exact_rate), "-i", "pipe:0"),
-        *("-vf", f"{_COLOURS},format={pixels}", *_H264, *_COLOUR_TAGS),
-        *("-movflags", "+faststart", str(path)),
-    ]
-
-
 class _OpenCv:
+    """A constant rate; each frame is written as often as it takes to be shown until the next."""
+
     def __init__(self, path: Path, size: Size, rate: float) -> None:
         height, width = size
         if height % 2 or width % 2:
@@ -208,22 +148,61 @@ class _OpenCv:
                 f"OpenCV's encoder would cut {_told(size)} to even sides",
                 "Install ffmpeg with libx264, which can keep them",
             )
+        try:
+            name = opencv_name(path)
+        except SourceFailed as fault:
+            raise OutputFailed(fault.problem, fault.cure) from fault
         code = cv2.VideoWriter.fourcc(*"mp4v")
-        self._writer = cv2.VideoWriter(str(path), code, rate, (width, height))
+        self._writer = cv2.VideoWriter(name, code, rate, (width, height))
         if not self._writer.isOpened():
             raise OutputFailed(
                 f"OpenCV cannot write a video to {path}",
                 "Choose a folder that can be written to, or install ffmpeg with libx264",
             )
+        self._rate = rate
+        self._shown: Optional[np.ndarray] = None
+        self._repeats = 1
+        self.frames = 0
 
-    def write(self, image: np.ndarray) -> None:
-        self._writer.write(image)
+    def write(self, image: np.ndarray, position: float) -> None:
+        if self._shown is not None:
+            # At least once, however close the next one follows.
+            self._show(self._shown, max(1, round(position * self._rate) - self.frames))
+        self._shown = image
 
     def finish(self) -> None:
+        if self._shown is not None:
+            # The last one is shown for as long as the one before it.
+            self._show(self._shown, self._repeats)
         self._writer.release()
 
     def abandon(self) -> None:
         self._writer.release()
+
+    def _show(self, image: np.ndarray, times: int) -> None:
+        for _ in range(times):
+            self._writer.write(image)
+        self.frames += times
+        self._repeats = times
+
+
+def constant_rate(positions: np.ndarray, declared: float) -> Tuple[float, bool]:
+    """The rate of a video that has no time stamps of its own.
+
+    Args:
+        positions: (frames,) float64, seconds from the first frame, rising.
+        declared: frames a second that the source declares.
+
+    Returns:
+        Frames a second, and whether each frame has its own time at that rate, none being repeated.
+    """
+    if len(positions) < 2:
+        return declared, True
+    off = np.abs(positions * declared - np.arange(len(positions)))
+    if off.max() < 0.5:
+        return declared, True
+    closest = float(np.diff(positions).min())
+    return min(max(declared, float(round(1 / closest))), FASTEST_CONSTANT), False
 
 
 def _told(size: Tuple[int, ...]) -> str:

@@ -74,4 +74,5 @@ def run(arguments: Namespace) -> None:
         )
     hidden = f", {report.hidden} hidden left out" if report.hidden else ""
     sys.stdout.write(f"{report.done} segmented, {report.skipped} finished earlier{hidden}\n")
+    sys.stdout.writelines(f"{note}\n" for note in report.notes)
     report.require_complete()

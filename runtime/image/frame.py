@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Tuple
+from typing import Optional, Tuple
 
 import numpy as np
 from typing_extensions import Literal
@@ -32,6 +32,7 @@ class Frame:
         source: the stream's id, a file's name, or "request".
         format: what the pixels are.
         coding: NV12: what luma and chroma mean.
+        position: of a video file: seconds from its first frame; None elsewhere.
     """
 
     pixels: np.ndarray
@@ -40,6 +41,7 @@ class Frame:
     source: str
     format: PixelFormat = "bgr"
     coding: YuvCoding = YuvCoding()  # noqa: RUF009 -- frozen, so one value may serve all
+    position: Optional[float] = None
 
     def __post_init__(self) -> None:
         shape, dtype = self.pixels.shape, self.pixels.dtype

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from runtime.errors import InvalidConfig, RuntimeFault
 from runtime.serving.host_names import is_loopback
+from runtime.serving.http_connection import HttpConnection
 from runtime.serving.tls import Certificate
 
 # Room for a burst of clients while the event loop is busy; the kernel caps it at its own limit.
@@ -81,6 +82,7 @@ class HttpServer:
         config = uvicorn.Config(
             app,
             lifespan="off",
+            http=HttpConnection,
             ws="none",
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,

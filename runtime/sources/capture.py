@@ -25,6 +25,7 @@ from runtime.sources.gstreamer import (
     network_pipeline,
     usb_pipeline,
 )
+from runtime.sources.http_video import HttpVideo
 from runtime.sources.opencv import INSTALL_GSTREAMER, installed_opencv
 from runtime.sources.source import SourceLost
 from runtime.sources.video import Video, declared_rate
@@ -133,10 +134,16 @@ def _network(address: Address) -> Capture:
     # The timeout is honoured only where the FFmpeg backend is asked for by name. That of reading
     # stays at its 30 s: the parent knows the camera's rhythm, and sees silence much sooner.
     timeout = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS]
-    capture = cv2.VideoCapture(address.target, cv2.CAP_FFMPEG, timeout)
-    if not capture.isOpened():
+
+    def opened() -> Optional[Video]:
+        capture = cv2.VideoCapture(address.target, cv2.CAP_FFMPEG, timeout)
+        return capture if capture.isOpened() else None
+
+    video = opened()
+    if video is None:
         raise _silent(address)
-    return Capture(capture)
+    over_http = address.target.lower().startswith("http")
+    return Capture(HttpVideo(address.target, opened, video) if over_http else video)
 
 
 def _usb(address: Address) -> Capture:

@@ -1,11 +1,13 @@
-"""A video file, decoded in this process; every frame is delivered."""
+"""A video file, decoded in this process; every frame is delivered, as a player would show it."""
 
 from __future__ import annotations
 
+import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Iterator, Optional, Tuple, Type
+from typing import Iterator, List, Optional, Tuple, Type
 
 import cv2
 import numpy as np
@@ -14,8 +16,12 @@ from typing_extensions import Protocol
 from runtime.errors import SourceFailed
 from runtime.image.frame import Frame
 from runtime.sources.address import ACCEPTED, FASTEST
+from runtime.sources.mp4 import Mp4Track, read_mp4_track
+from runtime.sources.picture_geometry import PictureGeometry
 
 CONVERT = "Convert it, for example with `ffmpeg -i IN -c:v libx264 -pix_fmt yuv420p OUT.mp4`"
+# Frames a second of a video that does not say.
+UNDECLARED_RATE = 25.0
 
 
 class Video(Protocol):
@@ -37,25 +43,50 @@ def declared_rate(capture: Video) -> Optional[float]:
     return rate if 0 < rate <= FASTEST else None
 
 
+@dataclass(frozen=True)
+class Extent:
+    """How long a video says that it is.
+
+    Attributes:
+        frames: None where it does not say exactly.
+        seconds: None where it does not say.
+    """
+
+    frames: Optional[int] = None
+    seconds: Optional[float] = None
+
+
 class VideoFile:
-    """The frames of a video file, in order."""
+    """The frames of a video file, in the order in which they are shown.
+
+    Each has the position that its time stamp gives it; where a file has none, or they jump back, it
+    follows the frame before it at the declared rate. Frames are turned and mirrored as the file
+    asks, and stretched to square pixels.
+    """
 
     live = False
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.frame_rate: Optional[float] = None
+        self.extent = Extent()
         self._capture: Optional[cv2.VideoCapture] = None
+        self._geometry = PictureGeometry()
+        self._clock = PositionClock(1 / UNDECLARED_RATE)
         self._next = 0
         self._interrupted = False
 
     def __enter__(self) -> VideoFile:
         if not self._path.is_file():
             raise SourceFailed(f"there is no file or folder {self._path}", ACCEPTED)
-        capture = cv2.VideoCapture(str(self._path))
+        capture = cv2.VideoCapture(opencv_name(self._path))
         if not capture.isOpened():
             raise SourceFailed(f"{self._path} cannot be opened as a video", CONVERT)
+        track = read_mp4_track(self._path)
         self.frame_rate = declared_rate(capture)
+        self.extent = _extent(capture, self.frame_rate, track)
+        self._geometry = PictureGeometry.of(capture, track)
+        self._clock = PositionClock(1 / (self.frame_rate or UNDECLARED_RATE))
         self._capture, self._next = capture, 0
         return self
 
@@ -83,7 +114,16 @@ class VideoFile:
         if not decoded:
             return None
         number, self._next = self._next, self._next + 1
-        return Frame(pixels, number, time.time(), self._path.name)
+        position = self._clock.position(self._capture)
+        shown = self._geometry.shown(pixels)
+        return Frame(shown, number, time.time(), self._path.name, position=position)
+
+    def positions(self) -> List[float]:
+        """Reads to the end and gives the position of every frame, seconds, but no pixels."""
+        positions = []
+        while self._capture is not None and not self._interrupted and self._capture.grab():
+            positions.append(self._clock.position(self._capture))
+        return positions
 
     def interrupt(self) -> None:
         """Ends the video."""
@@ -91,3 +131,54 @@ class VideoFile:
 
     def __iter__(self) -> Iterator[Frame]:
         return iter(self.read, None)
+
+
+class PositionClock:
+    """Time stamps made positions: from 0 on and ever rising.
+
+    Args:
+        interval: seconds between two frames whose time stamps do not tell.
+    """
+
+    def __init__(self, interval: float) -> None:
+        self._interval = interval
+        self._start = 0.0
+        self._last: Optional[float] = None
+
+    def position(self, capture: Video) -> float:
+        """Of the frame that was just grabbed, seconds."""
+        stamp = float(capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
+        if self._last is None:
+            self._start, self._last = stamp, 0.0
+            return 0.0
+        if stamp - self._start <= self._last:
+            # No time stamps at all, or the recordings of two cameras joined: time goes on.
+            self._start = stamp - self._last - self._interval
+        self._last = max(stamp - self._start, self._last + 1e-6)
+        return self._last
+
+
+def opencv_name(path: Path) -> str:
+    """The path as OpenCV takes it.
+
+    FFmpeg takes what stands before a colon for a protocol, unless a slash comes first, and OpenCV
+    dies of a name that is no UTF-8.
+
+    Raises:
+        SourceFailed: the name is no UTF-8.
+    """
+    name = str(path.absolute())
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        told = os.fsencode(name).decode(errors="backslashreplace")
+        raise SourceFailed(f"the name of {told} is no UTF-8", "Rename it") from error
+    return name
+
+
+def _extent(capture: Video, rate: Optional[float], track: Optional[Mp4Track]) -> Extent:
+    if track is not None and track.seconds:
+        return Extent(track.frames, track.seconds)
+    # Other containers tell a length, from which OpenCV reckons a number of frames.
+    frames = float(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+    return Extent(seconds=frames / rate) if rate and frames > 0 else Extent()

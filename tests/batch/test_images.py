@@ -10,6 +10,7 @@ import pytest
 
 from runtime.batch.options import Incomplete
 from runtime.batch.output_folder import RECORD_NAME
+from runtime.batch.result_ledger import LEDGER_NAME
 from runtime.batch.run import segment_path
 from runtime.errors import EngineFailed, InvalidInput, OutputFailed
 from runtime.image.mask_formats import EncodeOptions
@@ -24,7 +25,9 @@ from tests.inference.drawing_pipeline import (
 
 
 def names(folder: Path) -> List[str]:
-    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+    """Of the results, and of the record of what made them."""
+    files = (p for p in folder.rglob("*") if p.is_file() and p.name != LEDGER_NAME)
+    return sorted(str(p.relative_to(folder)) for p in files)
 
 
 class TestOneImage:
@@ -117,6 +120,22 @@ class TestFolder:
         (tmp_path / "out" / "left" / "2.overlay.jpg").unlink()
         report = segment(drive, tmp_path / "out", fail_after=1)
         assert (report.done, report.skipped) == (1, 5)
+
+    def test_an_image_that_was_replaced_is_made_anew_whatever_its_time_stamp(
+        self, tmp_path: Path, drive: Path
+    ) -> None:
+        segment(drive, tmp_path / "out")
+        write_image(drive / "left" / "2.png", bright_from=56)
+        os.utime(drive / "left" / "2.png", (0, 0))
+        report = segment(drive, tmp_path / "out")
+        assert (report.done, report.skipped) == (1, 5)
+        assert bright_share(tmp_path / "out" / "left" / "2.png") == pytest.approx(1 / 8, abs=0.05)
+
+    def test_an_image_that_was_only_touched_is_not(self, tmp_path: Path, drive: Path) -> None:
+        segment(drive, tmp_path / "out")
+        for path in drive.rglob("*.png"):
+            path.touch()
+        assert segment(drive, tmp_path / "out").skipped == 6
 
     def test_a_run_that_broke_off_is_continued(self, tmp_path: Path, drive: Path) -> None:
         with pytest.raises(EngineFailed):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from runtime.batch.output_folder import RECORD_NAME, OutputFolder, write_result
+from runtime.batch.result_ledger import Made
 from runtime.errors import InvalidInput, OutputFailed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -29,16 +29,17 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert refused.value.cure == "Choose another folder with -o"
 
 
-def test_a_result_older_than_its_source_is_not_finished(tmp_path: Path) -> None:
-    source, result = tmp_path / "a.jpg", tmp_path / "out" / "a.png"
-    source.touch()
-    with OutputFolder(tmp_path / "out") as folder:
-        assert not folder.is_finished(result, source)
+def test_a_result_is_known_by_the_content_of_its_source_beyond_the_run(tmp_path: Path) -> None:
+    result = tmp_path / "a.png"
+    with OutputFolder(tmp_path) as folder:
         write_result(result, b"")
-        assert folder.is_finished(result, source)
-        later = result.stat().st_mtime_ns + 1_000_000_000
-        os.utime(source, ns=(later, later))
-        assert not folder.is_finished(result, source)
+        assert folder.made(result, "one") is None
+        folder.note(result, Made("one"))
+    with OutputFolder(tmp_path) as folder:
+        assert folder.made(result, "one") == Made("one")
+        assert folder.made(result, "another") is None
+        result.unlink()
+        assert folder.made(result, "one") is None
 
 
 def test_a_run_continues_what_was_made_in_the_same_way(tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ from typing import List, Optional, Tuple
 import numpy as np
 import pytest
 
-from runtime.batch.video_writer import VideoWriter, declared_frames, h264_encoder
+from runtime.batch.ffmpeg import h264_encoder
+from runtime.batch.video_writer import VideoWriter, constant_rate, declared_frames
 from runtime.errors import OutputFailed
 from runtime.sources.open_source import open_source
+from runtime.sources.video import VideoFile
 
 WITH_OPENCV: Optional[str] = None
 
@@ -110,3 +112,34 @@ def test_frames_that_did_not_arrive_are_noticed(tmp_path: Path) -> None:
 def test_no_video_declares_no_frames(tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_text("no video")
     assert declared_frames(tmp_path / "text.mp4") is None
+
+
+@pytest.mark.parametrize(
+    ("positions", "rate", "even"),
+    [
+        ([], 25.0, True),
+        ([0.0], 25.0, True),
+        ([0.0, 0.04, 0.08], 25.0, True),
+        # As Matroska rounds them.
+        ([0.0, 0.033, 0.067, 0.1], 30.0, True),
+        ([0.0, 0.5, 1.0], 30.0, False),
+        ([0.0, 0.1, 0.11], 100.0, False),
+        ([0.0, 0.1, 0.1001], 120.0, False),
+    ],
+)
+def test_a_constant_rate_gives_each_frame_a_time_of_its_own(
+    positions: List[float], rate: float, even: bool
+) -> None:
+    declared = 25.0 if rate == 25 else 30.0
+    assert constant_rate(np.array(positions), declared) == (rate, even)
+
+
+def test_a_frame_is_shown_until_the_next(tmp_path: Path, encoder: Optional[str]) -> None:
+    path = tmp_path / "out.mp4"
+    with VideoWriter(path, (48, 64), 10, encoder) as video:
+        for frame, position in zip(numbered(3), (0.0, 0.1, 0.5)):
+            video.write(frame, position)
+    with VideoFile(path) as source:
+        times = [frame.position for frame in source]
+    expected = [0.1 * n for n in range(9)] if encoder is WITH_OPENCV else [0.0, 0.1, 0.5]
+    assert times == pytest.approx(expected, abs=0.001)

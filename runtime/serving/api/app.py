@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -17,9 +17,11 @@ from runtime.serving.api.device import add_device_routes
 from runtime.serving.api.engine import add_engine_routes
 from runtime.serving.api.errors import answer_faults, error_responses
 from runtime.serving.api.events import add_event_routes
+from runtime.serving.api.head_requests import AnswerHead
 from runtime.serving.api.health import add_health_routes
 from runtime.serving.api.middleware import Observe
 from runtime.serving.api.origin import RefuseForeign, readable_for
+from runtime.serving.api.query import unambiguous
 from runtime.serving.api.response_headers import DefendAnswers
 from runtime.serving.api.segment import SegmentEndpoint
 from runtime.serving.api.services import Services
@@ -61,7 +63,7 @@ def create_app(services: Services) -> ASGIApp:
         route.endpoint: route.path for route in app.router.routes if isinstance(route, Route)
     }
     _expect(app, services.metrics.http)
-    return Observe(_defended(app, services.access), services.metrics.http, patterns)
+    return Observe(_defended(AnswerHead(app), services.access), services.metrics.http, patterns)
 
 
 def routed_app(services: Services) -> FastAPI:
@@ -74,6 +76,7 @@ def routed_app(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        dependencies=[Depends(unambiguous)],
     )
     app.router.routes.append(Route(segment.PATH, SegmentEndpoint(services), methods=["POST"]))
     add_engine_routes(app, services)
@@ -88,7 +91,7 @@ def routed_app(services: Services) -> FastAPI:
     return app
 
 
-def _defended(app: FastAPI, policy: AccessPolicy) -> ASGIApp:
+def _defended(app: ASGIApp, policy: AccessPolicy) -> ASGIApp:
     """The application, for those who may come in; what refuses stands further out, cheapest last.
 
     A preflight of an allowed page comes without its token, so it is answered before that is asked.

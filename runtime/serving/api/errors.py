@@ -25,6 +25,7 @@ from runtime.errors import (
 
 # A supervisor restarts a daemon whose engine failed; by then it has reloaded.
 RESTART_SECONDS = 10.0
+MOST_SHOWN = 80
 
 
 class NotAcceptable(InvalidInput):
@@ -151,7 +152,10 @@ async def _answer(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestValidationError):
         return _sentence(HTTPStatus.BAD_REQUEST, _parameter_sentence(error.errors()[0]))
     if isinstance(error, HTTPException):
-        return _sentence(error.status_code, _routing_sentence(request, error), error.headers)
+        headers = dict(error.headers or {})
+        if headers.get("Allow") == "GET":
+            headers["Allow"] = "GET, HEAD"
+        return _sentence(error.status_code, _routing_sentence(request, error), headers)
     # The server logs the traceback; a client has no use for it, an attacker has.
     return _sentence(
         HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -162,8 +166,14 @@ async def _answer(request: Request, error: Exception) -> Response:
 def _parameter_sentence(refused: Mapping[str, Any]) -> str:
     name = refused["loc"][-1]
     if refused["type"] == "extra_forbidden":
-        return f"There is no parameter {name!r} here; see /docs."
-    return f"{name} = {refused['input']!r} is refused: {refused['msg']}."
+        return f"There is no parameter {shown(name)} here; see /docs."
+    return f"{name} = {shown(refused['input'])} is refused: {refused['msg']}."
+
+
+def shown(value: object) -> str:
+    """What somebody sent, quoted and cut to what fits a sentence."""
+    text = repr(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
 def _routing_sentence(request: Request, error: HTTPException) -> str:

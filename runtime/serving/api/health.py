@@ -30,7 +30,7 @@ def add_health_routes(app: FastAPI, services: Services) -> None:
 
     @app.get("/metrics", summary="Metrics in Prometheus' format")
     async def metrics(request: Request) -> Response:
-        accept = request.headers.get("accept", "")
+        accept = ",".join(request.headers.getlist("accept"))
         body, media_type = services.metrics.exposition(accept)
         # The library's media type is complete; Starlette would add a second charset.
-        return Response(body, headers={"Content-Type": media_type, **NOT_STORED})
+        return Response(body, headers={"Content-Type": media_type, "Vary": "Accept", **NOT_STORED})

@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Dict, Optional
 
+from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.datastructures import QueryParams
 
 from runtime.errors import InvalidInput, UnsupportedFormat
 from runtime.image.mask_formats import FORMATS, EncodeOptions, format_for
 from runtime.inference.engine import MaskSize, SegmentOptions
-from runtime.serving.api.errors import NotAcceptable
+from runtime.serving.api.errors import NotAcceptable, shown
+
+
+def parameters(query_string: bytes) -> Dict[str, str]:
+    """What an address asks for, by name.
+
+    Raises:
+        InvalidInput: a parameter is given twice, and it cannot be known which one is meant.
+    """
+    given: Dict[str, str] = {}
+    for name, value in QueryParams(query_string).multi_items():
+        if name in given:
+            raise InvalidInput(f"the parameter {shown(name)} is given twice", "Give it once")
+        given[name] = value
+    return given
+
+
+def unambiguous(request: Request) -> None:
+    """What every route depends on.
+
+    Raises:
+        InvalidInput: a parameter is given twice.
+    """
+    parameters(request.scope["query_string"])
 
 
 class MaskQuery(BaseModel):
@@ -18,7 +43,9 @@ class MaskQuery(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Optional[str] = Field(
-        default=None, description=f"form of the mask: {', '.join(FORMATS)}; wins over Accept"
+        default=None,
+        max_length=64,
+        description=f"form of the mask: {', '.join(FORMATS)}; wins over Accept",
     )
     opacity: float = Field(default=0.5, ge=0, le=1, description="cover of an overlay's colours")
     quality: int = Field(default=80, ge=1, le=100, description="JPEG quality of an overlay")
@@ -43,6 +70,19 @@ class MaskQuery(BaseModel):
         except UnsupportedFormat as fault:
             kind = NotAcceptable if self.format is None else InvalidInput
             raise kind(fault.problem, fault.cure) from fault
+
+
+class OverlayQuery(BaseModel):
+    """What can be asked of a stream's overlay."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    opacity: Optional[float] = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="cover of the mask's colours; the stream's own unless given",
+    )
 
 
 class SegmentQuery(MaskQuery):

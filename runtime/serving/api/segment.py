@@ -14,7 +14,7 @@ from typing import Any, Dict, Mapping, Tuple, TypeVar
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
-from starlette.datastructures import Headers, QueryParams
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -24,7 +24,7 @@ from runtime.image.frame import Frame
 from runtime.image.mask_formats import FORMATS
 from runtime.inference.segmenter import Segmenter
 from runtime.serving.api.errors import error_responses
-from runtime.serving.api.query import SegmentQuery
+from runtime.serving.api.query import SegmentQuery, parameters
 from runtime.serving.api.services import Services
 from runtime.serving.api.uploads import ClientGone, UploadLimits, Uploads
 
@@ -138,7 +138,7 @@ class SegmentEndpoint:
 
 def _query(scope: Scope) -> SegmentQuery:
     try:
-        return SegmentQuery.model_validate(dict(QueryParams(scope["query_string"])))
+        return SegmentQuery.model_validate(parameters(scope["query_string"]))
     except ValidationError as error:
         raise RequestValidationError(error.errors()) from error
 
@@ -167,6 +167,15 @@ async def _disconnected(receive: Receive) -> None:
         continue
 
 
+_FORM = {
+    "schema": {
+        "type": "object",
+        "required": ["file"],
+        "properties": {"file": {"type": "string", "format": "binary"}},
+    }
+}
+
+
 def openapi_operation() -> Dict[str, Any]:
     """POST /segment as OpenAPI describes it, from the query's model and the formats."""
     schema = SegmentQuery.model_json_schema()
@@ -185,10 +194,13 @@ def openapi_operation() -> Dict[str, Any]:
     answers = dict.fromkeys((encoder.media_type for encoder in FORMATS.values()), binary)
     return {
         "summary": "Segment an image",
-        "description": "The body is the bytes of a JPEG, PNG or WebP image.",
+        "description": "The body is the bytes of a JPEG, PNG or WebP image, or a form with one.",
         "operationId": "segment",
         "parameters": parameters,
-        "requestBody": {"required": True, "content": dict.fromkeys(images, binary)},
+        "requestBody": {
+            "required": True,
+            "content": {**dict.fromkeys(images, binary), "multipart/form-data": _FORM},
+        },
         "responses": {
             "200": {"description": "The mask", "content": answers},
             **error_responses(400, 406, 408, 413, 415, 503),

@@ -12,8 +12,9 @@ from starlette.responses import Response, StreamingResponse
 from typing_extensions import Annotated
 
 from runtime.image.mask_formats import FORMATS
+from runtime.serving.api.conditional import client_has
 from runtime.serving.api.errors import NotFound, error_responses
-from runtime.serving.api.query import MaskQuery
+from runtime.serving.api.query import MaskQuery, OverlayQuery
 from runtime.serving.api.services import LiveStream, Services
 from runtime.serving.streams.broadcast import Broadcast
 from runtime.serving.streams.result import StreamResult
@@ -21,10 +22,7 @@ from runtime.serving.streams.status import StreamStatus
 
 BOUNDARY = "frame"
 StreamId = Annotated[str, Path(description="name of the stream")]
-Opacity = Annotated[
-    Optional[float],
-    Query(ge=0, le=1, description="cover of the mask's colours; the stream's own unless given"),
-]
+AskedOverlay = Annotated[OverlayQuery, Query()]
 
 
 class StreamList(BaseModel):
@@ -57,8 +55,8 @@ def add_stream_routes(app: FastAPI, services: Services) -> None:
         responses={200: {"content": {"multipart/x-mixed-replace": {}}}, **error_responses(404)},
         response_class=StreamingResponse,
     )
-    async def mjpeg(stream: StreamId, opacity: Opacity = None) -> Response:
-        parts = mjpeg_parts(_known(streams, stream).broadcast, opacity)
+    async def mjpeg(stream: StreamId, query: AskedOverlay) -> Response:
+        parts = mjpeg_parts(_known(streams, stream).broadcast, query.opacity)
         return StreamingResponse(
             parts,
             media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY}",
@@ -71,12 +69,13 @@ def add_stream_routes(app: FastAPI, services: Services) -> None:
         responses={200: {"content": {"image/jpeg": {}}}, **error_responses(404)},
         response_class=Response,
     )
-    async def overlay(request: Request, stream: StreamId, opacity: Opacity = None) -> Response:
+    async def overlay(request: Request, stream: StreamId, query: AskedOverlay) -> Response:
         result = newest(stream)
-        if _is_known(request, result):
-            return Response(status_code=304, headers=_about(result))
-        image = await run_in_threadpool(result.overlays.jpeg, opacity)
-        return Response(image, headers=_about(result), media_type="image/jpeg")
+        headers = _about(result, "overlay")
+        if client_has(request.headers, headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+        image = await run_in_threadpool(result.overlays.jpeg, query.opacity)
+        return Response(image, headers=headers, media_type="image/jpeg")
 
     @app.get(
         "/streams/{stream}/mask",
@@ -88,11 +87,12 @@ def add_stream_routes(app: FastAPI, services: Services) -> None:
         request: Request, stream: StreamId, query: Annotated[MaskQuery, Query()]
     ) -> Response:
         result = newest(stream)
-        encoder = FORMATS[query.format_name(request.headers.get("accept"))]
-        if _is_known(request, result):
-            return Response(status_code=304, headers=_about(result))
+        name = query.format_name(request.headers.get("accept"))
+        encoder, headers = FORMATS[name], _about(result, name)
+        if client_has(request.headers, headers["ETag"]):
+            return Response(status_code=304, headers=headers)
         body = await run_in_threadpool(encoder.encode, result, query.encode_options)
-        return Response(body, headers=_about(result), media_type=encoder.media_type)
+        return Response(body, headers=headers, media_type=encoder.media_type)
 
 
 async def mjpeg_parts(
@@ -135,11 +135,14 @@ def _known(streams: Mapping[str, LiveStream], stream: str) -> LiveStream:
     return streams[stream]
 
 
-def _about(result: StreamResult) -> Dict[str, str]:
-    """Headers that say which frame it is. Numbers start anew with the daemon, times do not."""
+def _about(result: StreamResult, form: str) -> Dict[str, str]:
+    """Headers that say which frame it is. Numbers start anew with the daemon, times do not.
+
+    One frame's mask has several forms at one address, which no cache must take for each other.
+    """
     frame, labels = result.frame, result.labels
     return {
-        "ETag": f'"{frame.number}-{1000 * frame.captured_at:.0f}"',
+        "ETag": f'"{frame.number}-{1000 * frame.captured_at:.0f}-{form}"',
         "X-Frame-Number": str(frame.number),
         "X-Frame-Timestamp": f"{frame.captured_at:.6f}",
         "X-Mask-Height": str(labels.height),
@@ -147,7 +150,3 @@ def _about(result: StreamResult) -> Dict[str, str]:
         "Cache-Control": "no-cache",
         "Vary": "Accept",
     }
-
-
-def _is_known(request: Request, result: StreamResult) -> bool:
-    return request.headers.get("if-none-match") == _about(result)["ETag"]

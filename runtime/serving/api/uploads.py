@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import AsyncIterator, Iterator, List
 
+from starlette.datastructures import Headers
 from starlette.types import Receive, Scope
 
 from runtime.errors import Overloaded, TooLarge
 from runtime.serving.api.errors import UploadTooSlow
+from runtime.serving.api.image_body import image_in_body
 
 
 class ClientGone(Exception):
@@ -46,13 +48,14 @@ class Uploads:
 
     @asynccontextmanager
     async def body(self, scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
-        """The request's body; its memory counts as held until the end of the block.
+        """The image in the request's body, whose memory counts as held until the end of the block.
 
         What a client says about its body's length is believed only where it is too long already:
         bytes are counted as they arrive, chunked ones too.
 
         Raises:
             TooLarge: it is longer than `body_bytes`.
+            InvalidInput: it is no image, nor a form with one file.
             Overloaded: all bodies together are longer than `total_bytes`.
             UploadTooSlow: it did not end in time.
             ClientGone: the connection closed before its end.
@@ -62,7 +65,8 @@ class Uploads:
         try:
             with _time_limit(self._limits.seconds):
                 await self._collect(receive, chunks)
-            yield b"".join(chunks) if len(chunks) != 1 else chunks[0]
+            body = b"".join(chunks) if len(chunks) != 1 else chunks[0]
+            yield image_in_body(body, Headers(scope=scope))
         finally:
             self._held -= sum(map(len, chunks))
 

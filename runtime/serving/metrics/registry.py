@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from runtime import __version__
 from runtime.serving.metrics.engine import EngineMetrics, InferenceMetrics
+from runtime.serving.metrics.negotiation import preferred
 from runtime.serving.metrics.requests import HttpMetrics
 from runtime.serving.metrics.streams import (
     StreamFamilies,
@@ -62,7 +63,7 @@ class Metrics:
 
     def exposition(self, accept: str = "") -> Tuple[bytes, str]:
         """Everything in the format that an Accept header asks for, and its media type."""
-        encode, media_type = choose_encoder(accept)
+        encode, media_type = choose_encoder(preferred(accept))
         return encode(_WithoutCreationTimes(self._registry)), media_type
 
 

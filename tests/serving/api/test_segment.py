@@ -138,6 +138,38 @@ def test_a_question_that_makes_no_sense_is_answered_in_words(
     assert sentence in answer.json()["error"]
 
 
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("format=png&format=json", "'format' is given twice"),
+        ("opacity=", "opacity = ''"),
+        ("f%C3%B6rmat=png", "no parameter 'förmat'"),
+        ("format=%ff", "no format"),
+        ("a;b", "no parameter 'a;b'"),
+        ("format=" + "x" * 5000, "at most 64"),
+    ],
+)
+def test_an_odd_parameter_gets_one_short_sentence(idle: Served, query: str, sentence: str) -> None:
+    answer = idle.client.post(f"/segment?{query}", content=image())
+    assert answer.status_code == 400
+    assert sentence in answer.json()["error"]
+    assert len(answer.json()["error"]) < 250
+
+
+@pytest.mark.parametrize("name", ["street.png", "Straße 1.png", 'a"b;c.png', ""])
+def test_a_form_with_one_file_is_understood(idle: Served, name: str) -> None:
+    files = {"file": (name or "x", image(), "image/png")}
+    answer = idle.client.post("/segment?format=raw", files=files)
+    assert answer.status_code == 200
+    assert answer.content == idle.client.post("/segment?format=raw", content=image()).content
+
+
+def test_a_form_with_two_files_is_refused(idle: Served) -> None:
+    answer = idle.client.post("/segment", files={"a": image(), "b": image()})
+    assert answer.status_code == 400
+    assert "more than one file" in answer.json()["error"]
+
+
 def test_only_post_makes_sense(idle: Served) -> None:
     answer = idle.client.get("/segment")
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
