@@ -12,7 +12,7 @@ from runtime.batch.options import Report, Run
 from runtime.batch.output_folder import write_result
 from runtime.batch.slot_pool import in_order
 from runtime.errors import InvalidInput
-from runtime.image.codec import decode_image
+from runtime.image.codec import decode_file
 from runtime.image.frame import Frame
 from runtime.image.mask_formats import FORMATS
 from runtime.inference.segmenter import Segmenter
@@ -56,7 +56,7 @@ class Images:
                 if failure is not None:
                     failures[image] = failure
                 self._run.progress(image.name, skipped + done, len(self._masks))
-        named = [f"{image}: {failures[image]}" for image in self._masks if image in failures]
+        named = [failures[image] for image in self._masks if image in failures]
         return Report(len(self._masks) - len(failures) - skipped, skipped, named)
 
     def _is_finished(self, image: Path) -> bool:
@@ -69,7 +69,7 @@ class Images:
         for image, masks in self._masks.items():
             owners.setdefault(masks.labels, image)
         return {
-            image: f"its mask would have the name of that of {owners[masks.labels].name}"
+            image: f"{image}: its mask would have the name of that of {owners[masks.labels].name}"
             for image, masks in self._masks.items()
             if owners[masks.labels] is not image
         }
@@ -78,11 +78,9 @@ class Images:
         """Writes the masks; returns what is wrong with the image, if anything."""
         options = self._run.options
         try:
-            pixels = decode_image(image.read_bytes(), options.limits)
-        except InvalidInput as error:
-            return str(error)
-        except OSError as error:
-            return f"it cannot be read: {error.strerror}"
+            pixels = decode_file(image, options.limits)
+        except InvalidInput as fault:
+            return str(fault)
         # Both are of the image's own size and drawn on its own pixels: no more is wanted.
         segmentation = segmenter.segment(Frame(pixels, 0, time.time(), image.name))
         masks = self._masks[image]

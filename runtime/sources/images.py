@@ -8,9 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Iterator, List, Optional, Tuple, Type, Union
 
-import cv2
-
-from runtime.errors import SourceFailed
+from runtime.errors import InvalidInput, SourceFailed
+from runtime.image.codec import decode_file
 from runtime.image.frame import Frame
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
@@ -67,17 +66,16 @@ class ImageFolder:
         """The next image.
 
         Raises:
-            SourceFailed: its file is missing or is no image.
+            SourceFailed: its file is missing, damaged or no JPEG, PNG or WebP image. It is named,
+                not left out in silence, which would falsify results.
         """
         if self._interrupted or self._next >= len(self._images):
             return None
         number, path = self._next, self._images[self._next]
-        pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if pixels is None:
-            raise SourceFailed(
-                f"{path} cannot be read as an image",
-                "Replace or remove it; leaving an image out silently would falsify results",
-            )
+        try:
+            pixels = decode_file(path)
+        except InvalidInput as fault:
+            raise SourceFailed(fault.problem, fault.cure) from fault
         self._next += 1
         return Frame(pixels, number, time.time(), path.name)
 

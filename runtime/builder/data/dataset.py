@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from runtime.errors import InvalidInput
+from runtime.image.codec import decode_file
 from runtime.image.label_map import Classes
 
 T = TypeVar("T")
@@ -173,19 +174,9 @@ def read_image(path: Path) -> np.ndarray:
     """Decodes an image file to (height, width, 3) uint8 RGB.
 
     Raises:
-        InvalidInput: the file is missing or no image.
+        InvalidInput: the file is missing, damaged or no image.
     """
-    if not path.is_file():
-        raise InvalidInput(
-            f"image {path} does not exist", "Restore the file or take it out of the dataset"
-        )
-    encoded = np.frombuffer(path.read_bytes(), np.uint8)
-    bgr = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
-    if bgr is None:
-        raise InvalidInput(
-            f"image {path} cannot be decoded", "Replace it by a valid JPEG, PNG or WebP file"
-        )
-    rgb: np.ndarray = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    rgb: np.ndarray = cv2.cvtColor(decode_file(path), cv2.COLOR_BGR2RGB)
     return rgb
 
 
