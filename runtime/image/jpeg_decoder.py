@@ -25,7 +25,8 @@ def decode_jpeg(data: bytes) -> np.ndarray:
     """
     _, _, colours, _ = simplejpeg.decode_jpeg_header(data)
     if colours != "CMYK" and _EXIF not in data:
-        return simplejpeg.decode_jpeg(data, "BGR", fastdct=False, fastupsample=False)
+        upright: np.ndarray = simplejpeg.decode_jpeg(data, "BGR", fastdct=False, fastupsample=False)
+        return upright
     # OpenCV turns images and mixes inks; the check before it reads all coefficients, and computes
     # an eighth of the rows and columns from them.
     as_stored = "CMYK" if colours == "CMYK" else "GRAY"

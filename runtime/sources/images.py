@@ -11,6 +11,7 @@ from typing import Iterator, List, Optional, Tuple, Type, Union
 from runtime.errors import InvalidInput, SourceFailed
 from runtime.image.codec import decode_file
 from runtime.image.frame import Frame
+from runtime.names import shown
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
@@ -77,7 +78,7 @@ class ImageFolder:
         except InvalidInput as fault:
             raise SourceFailed(fault.problem, fault.cure) from fault
         self._next += 1
-        return Frame(pixels, number, time.time(), path.name)
+        return Frame(pixels, number, time.time(), shown(path.name))
 
     def interrupt(self) -> None:
         """Ends the folder."""

@@ -18,7 +18,8 @@ def scene(height: int = 48, width: int = 64) -> np.ndarray:
     rows, columns = np.mgrid[:height, :width]
     disc = ((rows - height / 2) ** 2 + (columns - width / 3) ** 2 < (height / 4) ** 2) * 90
     pixels = np.stack((rows * 3, columns * 2, rows + columns), -1) + disc[..., np.newaxis]
-    return (pixels + random.normal(0, 4, pixels.shape)).clip(0, 255).astype(np.uint8)
+    noisy: np.ndarray = pixels + random.normal(0, 4, pixels.shape)
+    return noisy.clip(0, 255).astype(np.uint8)
 
 
 def encoded(kind: str, pixels: np.ndarray, **options: Any) -> bytes:
