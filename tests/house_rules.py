@@ -14,8 +14,9 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple, Union
 
 # A package imports from the rows above its own; what stands in one row knows nothing of each other.
 LAYERS: Tuple[Tuple[str, ...], ...] = (
+    ("names",),
     ("errors",),
-    ("files", "image", "device"),
+    ("files", "image", "device", "console"),
     ("cuda", "repository"),
     ("inference", "sources"),
     ("serving", "batch", "diagnostics", "builder"),

@@ -16,6 +16,7 @@ from runtime.image.codec import decode_file
 from runtime.image.frame import Frame
 from runtime.image.mask_formats import FORMATS
 from runtime.inference.segmenter import Segmenter
+from runtime.names import shown
 from runtime.sources.images import in_counting_order, is_image
 
 
@@ -55,7 +56,7 @@ class Images:
             for done, (image, failure) in enumerate(zip(todo, outcomes), start=1):
                 if failure is not None:
                     failures[image] = failure
-                self._run.progress(image.name, skipped + done, len(self._masks))
+                self._run.progress(shown(image.name), skipped + done, len(self._masks))
         named = [failures[image] for image in self._masks if image in failures]
         return Report(len(self._masks) - len(failures) - skipped, skipped, named)
 
@@ -82,7 +83,7 @@ class Images:
         except InvalidInput as fault:
             return str(fault)
         # Both are of the image's own size and drawn on its own pixels: no more is wanted.
-        segmentation = segmenter.segment(Frame(pixels, 0, time.time(), image.name))
+        segmentation = segmenter.segment(Frame(pixels, 0, time.time(), shown(image.name)))
         masks = self._masks[image]
         write_result(masks.labels, FORMATS["png"].encode(segmentation, options.encode))
         write_result(masks.overlay, FORMATS["overlay"].encode(segmentation, options.encode))

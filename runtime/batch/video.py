@@ -20,6 +20,7 @@ from runtime.image.frame import Frame
 from runtime.image.label_map import LabelMap
 from runtime.image.label_png import ids_from_png, palette_png
 from runtime.inference.segmenter import Segmenter
+from runtime.names import shown
 from runtime.sources.open_source import open_source
 
 # Frames a second of a video that does not say.
@@ -51,7 +52,8 @@ class Video:
             self._drop_stale_labels()
         expected, written = declared_frames(self._source), 0
         with ExitStack() as open_now:
-            video = open_now.enter_context(open_source(str(self._source)))
+            # Absolute: a file may be called `csi:0`.
+            video = open_now.enter_context(open_source(str(self._source.absolute())))
             frames = iter(video)
             first = next(frames)
             works = (partial(self._image, frame) for frame in chain([first], frames))
@@ -61,7 +63,7 @@ class Video:
             for image in open_now.enter_context(in_order(works, run.segmenters)):
                 writer.write(image)
                 written += 1
-                run.progress(self._source.name, written, expected)
+                run.progress(shown(self._source.name), written, expected)
         if run.options.label_maps:
             self._unfinished_labels.replace(self._labels)
         return Report(written, failures=_shortfall(self._source, written, expected))

@@ -21,6 +21,8 @@ import numpy as np
 from typing_extensions import Protocol
 
 from runtime.errors import OutputFailed
+from runtime.files.library_path import path_for_libraries
+from runtime.names import shown
 
 # BT.601 at every size: OpenCV decodes everything as that, and players that care read the tag.
 _COLOURS = "scale=out_color_matrix=bt601:out_range=tv"
@@ -46,7 +48,8 @@ def h264_encoder() -> Optional[str]:
 
 def declared_frames(path: Path) -> Optional[int]:
     """How many frames a video says that it has; None where it says nothing sensible."""
-    capture = cv2.VideoCapture(str(path))
+    with path_for_libraries(path) as name:
+        capture = cv2.VideoCapture(name)
     count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     capture.release()
     return count if count > 0 else None
@@ -74,7 +77,7 @@ class VideoWriter:
 
     def __init__(self, path: Path, size: Size, frame_rate: float, ffmpeg: Optional[str]) -> None:
         self._path = path
-        self._unfinished = path.with_name(f".{path.stem}.partial{path.suffix}")
+        self._unfinished = path.with_name(f".{shown(path.stem)}.partial{path.suffix}")
         self._size = size
         self._rate = frame_rate
         self._ffmpeg = ffmpeg
@@ -196,7 +199,7 @@ def _arguments(path: Path, size: Size, rate: float) -> List[str]:
         *("-nostdin", "-v", "error", "-y"),
         *(*frames_in, "-framerate", str(exact_rate), "-i", "pipe:0"),
         *("-vf", f"{_COLOURS},format={pixels}", *_H264, *_COLOUR_TAGS),
-        *("-movflags", "+faststart", str(path)),
+        *("-movflags", "+faststart", str(path.absolute())),
     ]
 
 
@@ -209,7 +212,8 @@ class _OpenCv:
                 "Install ffmpeg with libx264, which can keep them",
             )
         code = cv2.VideoWriter.fourcc(*"mp4v")
-        self._writer = cv2.VideoWriter(str(path), code, rate, (width, height))
+        with path_for_libraries(path.parent) as folder:
+            self._writer = cv2.VideoWriter(f"{folder}/{path.name}", code, rate, (width, height))
         if not self._writer.isOpened():
             raise OutputFailed(
                 f"OpenCV cannot write a video to {path}",

@@ -12,7 +12,9 @@ import numpy as np
 from typing_extensions import Protocol
 
 from runtime.errors import SourceFailed
+from runtime.files.library_path import path_for_libraries
 from runtime.image.frame import Frame
+from runtime.names import shown
 from runtime.sources.address import ACCEPTED, FASTEST
 
 CONVERT = "Convert it, for example with `ffmpeg -i IN -c:v libx264 -pix_fmt yuv420p OUT.mp4`"
@@ -37,6 +39,16 @@ def declared_rate(capture: Video) -> Optional[float]:
     return rate if 0 < rate <= FASTEST else None
 
 
+def _opened(path: Path) -> cv2.VideoCapture:
+    try:
+        with path_for_libraries(path) as name:
+            return cv2.VideoCapture(name)
+    except OSError as error:
+        raise SourceFailed(
+            f"{path} cannot be read: {error.strerror}", "Give this user the right to read it"
+        ) from error
+
+
 class VideoFile:
     """The frames of a video file, in order."""
 
@@ -52,7 +64,7 @@ class VideoFile:
     def __enter__(self) -> VideoFile:
         if not self._path.is_file():
             raise SourceFailed(f"there is no file or folder {self._path}", ACCEPTED)
-        capture = cv2.VideoCapture(str(self._path))
+        capture = _opened(self._path)
         if not capture.isOpened():
             raise SourceFailed(f"{self._path} cannot be opened as a video", CONVERT)
         self.frame_rate = declared_rate(capture)
@@ -83,7 +95,7 @@ class VideoFile:
         if not decoded:
             return None
         number, self._next = self._next, self._next + 1
-        return Frame(pixels, number, time.time(), self._path.name)
+        return Frame(pixels, number, time.time(), shown(self._path.name))
 
     def interrupt(self) -> None:
         """Ends the video."""

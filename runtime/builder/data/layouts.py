@@ -14,6 +14,7 @@ from runtime.builder.data.dataset import Sample, SegmentationDataset, ids_as_sto
 from runtime.errors import InvalidInput
 from runtime.files.validation import first_complaint
 from runtime.image.label_map import Classes, Colour
+from runtime.names import shown
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
 
@@ -89,7 +90,7 @@ def _native(folder: Path) -> SegmentationDataset:
     for part in sorted(p for p in folder.iterdir() if (p / "images").is_dir()):
         for image in _images_in(part / "images"):
             labels = part / "labels" / f"{image.stem}.png"
-            samples.append(Sample(image.stem, part.name, image, _existing(labels, image)))
+            samples.append(_sample(image.stem, part.name, image, labels))
     return _dataset(said.name, classes, samples, folder, ids_as_stored(classes))
 
 
@@ -104,7 +105,7 @@ def _cityscapes(folder: Path) -> SegmentationDataset:
             labels = (
                 folder / "gtFine" / part.name / image.parent.name / f"{name}_gtFine_labelIds.png"
             )
-            samples.append(Sample(name, part.name, image, _existing(labels, image)))
+            samples.append(_sample(name, part.name, image, labels))
     train_ids = {stored: train_id for train_id, (stored, _, _) in enumerate(CITYSCAPES)}
     # License plates have labelId -1, which an 8-bit file stores as 255.
     table = ids_mapped(train_ids, ignored=[*CITYSCAPES_IDS, 255], ignore_id=classes.ignore_id)
@@ -117,7 +118,7 @@ def _ade20k(folder: Path) -> SegmentationDataset:
     for part in sorted(p for p in (folder / "images").iterdir() if p.is_dir()):
         for image in _images_in(part):
             labels = folder / "annotations" / part.name / f"{image.stem}.png"
-            samples.append(Sample(image.stem, part.name, image, _existing(labels, image)))
+            samples.append(_sample(image.stem, part.name, image, labels))
     table = ids_mapped(
         {k + 1: k for k in range(ADE20K_CLASSES)}, ignored=[0], ignore_id=classes.ignore_id
     )
@@ -155,12 +156,13 @@ def _images_in(folder: Path) -> List[Path]:
     return sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_ENDINGS)
 
 
-def _existing(labels: Path, image: Path) -> Path:
+def _sample(name: str, split: str, image: Path, labels: Path) -> Sample:
     if not labels.is_file():
         raise InvalidInput(
             f"{image} has no label map: {labels} does not exist", "Add it or take the image out"
         )
-    return labels
+    # Both end in reports, logs and hashes, which hold text.
+    return Sample(shown(name), shown(split), image, labels)
 
 
 def _dataset(
