@@ -82,6 +82,7 @@ FORBIDDEN_METHODS = {"__del__"}
 ENVIRONMENT = {"environ", "environb", "getenv", "putenv", "unsetenv"}
 DECODING = {"imdecode", "imdecodemulti", "imread", "imreadmulti", "decode_jpeg"}
 DECODERS = ("image.codec", "image.jpeg_decoder")
+READING_MARKUP = {"Console", "TextColumn"}
 LOGGING = {"debug", "info", "warning", "error", "exception", "critical", "log", "print"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_PARAMETERS = 300, 60, 6
 
@@ -258,6 +259,13 @@ def leaves_decoding_to_one_place(module: Module) -> Iterator[str]:
         yield from (f"line {c.lineno}: {called(c)}" for c in calls if called(c) in DECODING)
 
 
+def prints_text_as_text(module: Module) -> Iterator[str]:
+    """What rich's own would print of a name in brackets: see runtime.console."""
+    if module.name != "console":
+        calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call))
+        yield from (f"line {c.lineno}: {called(c)}" for c in calls if called(c) in READING_MARKUP)
+
+
 Rule = Callable[[Module], Iterator[str]]
 HOUSE_RULES: Tuple[Rule, ...] = (
     imports_downwards,
@@ -265,6 +273,7 @@ HOUSE_RULES: Tuple[Rule, ...] = (
     keeps_to_fences,
     leaves_the_environment_to_settings,
     leaves_decoding_to_one_place,
+    prints_text_as_text,
     stays_small,
     is_annotated,
     lets_no_fault_vanish,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import ExitStack
 from functools import partial
@@ -15,6 +16,7 @@ from runtime.batch.options import Report, Run
 from runtime.batch.output_folder import write_result
 from runtime.batch.slot_pool import in_order
 from runtime.batch.video_writer import VideoWriter, declared_frames, h264_encoder
+from runtime.errors import InvalidInput
 from runtime.image.codec import blend
 from runtime.image.frame import Frame
 from runtime.image.label_map import LabelMap
@@ -23,6 +25,8 @@ from runtime.inference.segmenter import Segmenter
 from runtime.names import shown
 from runtime.sources.open_source import open_source
 
+# Bytes in the name of a file, on all file systems that Linux keeps data on.
+LONGEST_NAME = 255
 # Frames a second of a video that does not say.
 UNDECLARED_RATE = 25.0
 # Containers only estimate their number of frames; less than this share of it is damage.
@@ -38,6 +42,13 @@ class Video:
         self._overlay = run.folder.path / f"{source.stem}.mp4"
         self._labels = run.folder.path / f"{source.stem}.labels"
         self._unfinished_labels = run.folder.path / f".{source.stem}.labels.partial"
+        longest = len(os.fsencode(self._unfinished_labels.name))
+        if longest > LONGEST_NAME:
+            raise InvalidInput(
+                f"{source} has results whose names are {longest} bytes long, and file systems take "
+                f"{LONGEST_NAME}",
+                "Give the video a shorter name",
+            )
 
     def results(self) -> Iterator[Path]:
         """The video of overlays, the label maps, and those of an unfinished run."""

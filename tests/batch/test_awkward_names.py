@@ -11,6 +11,7 @@ from runtime.batch import video
 from runtime.batch.progress import console_progress
 from runtime.batch.run import segment_path
 from runtime.batch.video_writer import VideoWriter, h264_encoder
+from runtime.errors import InvalidInput
 from runtime.inference.backends.fake import FakeEngine
 from runtime.inference.segmenter import Segmenter
 from runtime.sources.open_source import open_source
@@ -76,6 +77,15 @@ def test_an_image_in_a_folder_of_any_name(
     report = segment(folder, Path("out"))
     assert (report.done, list(report.failures)) == (1, [])
     assert bright_share(Path("out") / f"{name}.png") == 0.5
+
+
+def test_a_video_whose_results_would_have_too_long_names_is_refused(
+    tmp_path: Path, clip: bytes
+) -> None:
+    source = tmp_path / f"{'x' * 240}.mp4"
+    source.write_bytes(clip)
+    with pytest.raises(InvalidInput, match=r"256 bytes long.*shorter name"):
+        segment(source, tmp_path / "out")
 
 
 def test_a_live_folder_of_every_name_loses_none(tmp_path: Path) -> None:

@@ -70,7 +70,9 @@ class ConsoleAudience:
         return time.monotonic() - shown.since
 
     def _say(self, text: str) -> None:
-        self._console.print(f"{time.strftime('%H:%M:%S')} {text}", highlight=False, soft_wrap=True)
+        self._console.print(
+            f"{time.strftime('%H:%M:%S')} {text}", highlight=False, markup=False, soft_wrap=True
+        )
 
 
 def progress_on(console: Console) -> Progress:
