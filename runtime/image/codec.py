@@ -80,9 +80,8 @@ def decode_file(path: Path, limits: ImageLimits = OWN_FILES) -> np.ndarray:
             file is named.
     """
     if not path.is_file():
-        raise InvalidInput(
-            f"image {path} does not exist", "Name a file that does, and no folder or pipe"
-        )
+        what = "is no file but a folder or a pipe" if path.exists() else "does not exist"
+        raise InvalidInput(f"image {path} {what}", "Name a file with an image in it")
     try:
         return decode_image(path.read_bytes(), limits)
     except OSError as error:

@@ -199,5 +199,5 @@ def test_a_file_is_named_and_the_kind_of_fault_kept(
 
 def test_a_pipe_called_image_is_not_waited_for(file: Path) -> None:
     os.mkfifo(file)
-    with pytest.raises(InvalidInput, match="does not exist"):
+    with pytest.raises(InvalidInput, match="is no file"):
         decode_file(file)
