@@ -23,8 +23,9 @@ from benchmarks.ratios import Measure, interleaved, show
 from runtime.image.codec import ImageLimits, blend, decode_image, overlay_jpeg
 from runtime.image.frame import Frame
 from runtime.image.label_map import Classes, LabelMap
-from runtime.image.label_png import deflate, palette_png
+from runtime.image.label_png import palette_png
 from runtime.image.mask_formats import FORMATS, EncodeOptions
+from runtime.image.png_chunks import deflate
 from runtime.sources.open_source import open_source
 
 CLIP = Path(__file__).resolve().parent.parent / "demo" / "camvid-0016E5-15hz.mp4"

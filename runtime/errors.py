@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from runtime.names import encodable
+
 
 class RuntimeFault(Exception):
     """Base of all expected faults.
@@ -12,9 +14,10 @@ class RuntimeFault(Exception):
     """
 
     def __init__(self, problem: str, cure: str) -> None:
-        super().__init__(problem, cure)
-        self.problem = problem
-        self.cure = cure
+        # Both quote names of files, and end in logs, on sockets and in JSON.
+        self.problem = encodable(problem)
+        self.cure = encodable(cure)
+        super().__init__(self.problem, self.cure)
 
     def __str__(self) -> str:
         return f"{self.problem}. {self.cure}."

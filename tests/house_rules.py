@@ -14,8 +14,9 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple, Union
 
 # A package imports from the rows above its own; what stands in one row knows nothing of each other.
 LAYERS: Tuple[Tuple[str, ...], ...] = (
+    ("names",),
     ("errors",),
-    ("files", "image", "device"),
+    ("files", "image", "device", "console"),
     ("cuda", "repository"),
     ("inference", "sources"),
     ("serving", "batch", "diagnostics", "builder"),
@@ -72,6 +73,7 @@ FENCES: Dict[str, Tuple[str, ...]] = {
         "inference.postprocess.cpu",
         "builder.data",
     ),
+    "simplejpeg": ("image.jpeg_decoder",),
     "fastapi": ("serving.api",),
     "starlette": ("serving.api", "serving.http_server"),
     "uvicorn": ("serving.http_server", "serving.http_connection"),
@@ -80,6 +82,9 @@ FENCES: Dict[str, Tuple[str, ...]] = {
 FORBIDDEN_NAMES = {"utils", "util", "common", "misc", "core", "helpers"}
 FORBIDDEN_METHODS = {"__del__"}
 ENVIRONMENT = {"environ", "environb", "getenv", "putenv", "unsetenv"}
+DECODING = {"imdecode", "imdecodemulti", "imread", "imreadmulti", "decode_jpeg"}
+DECODERS = ("image.codec", "image.jpeg_decoder")
+READING_MARKUP = {"Console", "TextColumn"}
 LOGGING = {"debug", "info", "warning", "error", "exception", "critical", "log", "print"}
 MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_PARAMETERS = 300, 60, 6
 
@@ -249,12 +254,28 @@ def is_well_named(module: Module) -> Iterator[str]:
         yield "NotImplementedError: abstract things are Protocols or ABCs, unfinished ones wait"
 
 
+def leaves_decoding_to_one_place(module: Module) -> Iterator[str]:
+    """Decoders of one's own differ in what they let pass: see runtime.image.codec."""
+    if not within(module.name, DECODERS):
+        calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call))
+        yield from (f"line {c.lineno}: {called(c)}" for c in calls if called(c) in DECODING)
+
+
+def prints_text_as_text(module: Module) -> Iterator[str]:
+    """What rich's own would print of a name in brackets: see runtime.console."""
+    if module.name != "console":
+        calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call))
+        yield from (f"line {c.lineno}: {called(c)}" for c in calls if called(c) in READING_MARKUP)
+
+
 Rule = Callable[[Module], Iterator[str]]
 HOUSE_RULES: Tuple[Rule, ...] = (
     imports_downwards,
     builds_downwards,
     keeps_to_fences,
     leaves_the_environment_to_settings,
+    leaves_decoding_to_one_place,
+    prints_text_as_text,
     stays_small,
     is_annotated,
     lets_no_fault_vanish,

@@ -20,8 +20,10 @@ from tests.house_rules import (
     is_annotated,
     is_well_named,
     keeps_to_fences,
+    leaves_decoding_to_one_place,
     leaves_the_environment_to_settings,
     lets_no_fault_vanish,
+    prints_text_as_text,
     stays_small,
 )
 
@@ -79,6 +81,10 @@ def test_every_test_file(rule: Rule) -> None:
         (keeps_to_fences, "inference.preprocess.reference", "import cv2"),
         (leaves_the_environment_to_settings, "serving.worker", "import os\nos.environ['A'] = 'b'"),
         (leaves_the_environment_to_settings, "serving.worker", "from os import getenv"),
+        (leaves_decoding_to_one_place, "sources.images", "import cv2\ncv2.imread('a')"),
+        (leaves_decoding_to_one_place, "builder.data.dataset", "cv2.imdecode(data, 1)"),
+        (prints_text_as_text, "cli.inspect", "Console().print(name)"),
+        (prints_text_as_text, "batch.progress", "rich.progress.TextColumn('{task}')"),
         (stays_small, "codec", "\n" * 301),
         (stays_small, "codec", "def f():\n" + "    x = 1\n" * 61),
         (stays_small, "codec", "def f(a, b, c, d, *e, f, **g): ..."),

@@ -13,11 +13,12 @@ from runtime.batch.output_folder import write_result
 from runtime.batch.result_ledger import Made, sha256_of_source
 from runtime.batch.slot_pool import in_order
 from runtime.errors import InvalidInput
-from runtime.image.codec import decode_image
+from runtime.image.codec import decode_file
 from runtime.image.folder import FolderListing, in_counting_order, list_below
 from runtime.image.frame import Frame
 from runtime.image.mask_formats import FORMATS
 from runtime.inference.segmenter import Segmenter
+from runtime.names import shown
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ class Images:
                     failures[image] = failure
                 elif made is not None:
                     self._run.folder.note(self._masks[image].overlay, made)
-                self._run.progress(image.name, skipped + done, len(self._masks))
-        named = [f"{image}: {failures[image]}" for image in self._masks if image in failures]
+                self._run.progress(shown(image.name), skipped + done, len(self._masks))
+        named = [failures[image] for image in self._masks if image in failures]
         done = len(self._masks) - len(failures) - skipped
         return Report(done, skipped, named, self._hidden)
 
@@ -79,7 +80,7 @@ class Images:
         for image, masks in self._masks.items():
             owners.setdefault(masks.labels, image)
         return {
-            image: f"its mask would have the name of that of {owners[masks.labels].name}"
+            image: f"{image}: its mask would have the name of that of {owners[masks.labels].name}"
             for image, masks in self._masks.items()
             if owners[masks.labels] is not image
         }
@@ -94,15 +95,13 @@ class Images:
         """Writes the masks; returns what is wrong with the image, if anything."""
         options = self._run.options
         if not image.is_file():
-            return "it is no file that can be read"
+            return f"{image}: it is no file that can be read"
         try:
-            pixels = decode_image(image.read_bytes(), options.limits)
-        except InvalidInput as error:
-            return str(error)
-        except OSError as error:
-            return f"it cannot be read: {error.strerror}"
+            pixels = decode_file(image, options.limits)
+        except InvalidInput as fault:
+            return str(fault)
         # Both are of the image's own size and drawn on its own pixels: no more is wanted.
-        segmentation = segmenter.segment(Frame(pixels, 0, time.time(), image.name))
+        segmentation = segmenter.segment(Frame(pixels, 0, time.time(), shown(image.name)))
         masks = self._masks[image]
         write_result(masks.labels, FORMATS["png"].encode(segmentation, options.encode))
         write_result(masks.overlay, FORMATS["overlay"].encode(segmentation, options.encode))

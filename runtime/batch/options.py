@@ -10,7 +10,7 @@ from typing_extensions import Protocol
 
 from runtime.batch.output_folder import OutputFolder
 from runtime.errors import RuntimeFault
-from runtime.image.codec import ImageLimits
+from runtime.image.codec import OWN_FILES, ImageLimits
 from runtime.image.mask_formats import EncodeOptions
 from runtime.inference.segmenter import Segmenter
 
@@ -36,7 +36,7 @@ class BatchOptions:
     encode: EncodeOptions = field(default_factory=EncodeOptions)
     label_maps: bool = False
     overwrite: bool = False
-    limits: ImageLimits = field(default_factory=lambda: ImageLimits(1 << 30, 1 << 28))
+    limits: ImageLimits = OWN_FILES
 
 
 class Incomplete(RuntimeFault):

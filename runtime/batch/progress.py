@@ -5,23 +5,23 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import Iterator, Optional
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from runtime.batch.options import Progress
+from runtime.console import error_console, text_column
 
 
 @contextmanager
 def console_progress() -> Iterator[Progress]:
     """A progress bar on standard error."""
     columns = (
-        TextColumn("{task.description}"),
+        text_column("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    bar = Bar(*columns, console=Console(stderr=True))
+    bar = Bar(*columns, console=error_console())
     task = bar.add_task("", total=None)
 
     def show(name: str, done: int, total: Optional[int]) -> None:

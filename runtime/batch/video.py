@@ -25,6 +25,7 @@ from runtime.image.frame import Frame
 from runtime.image.label_map import LabelMap
 from runtime.image.label_png import ids_from_png, palette_png
 from runtime.inference.segmenter import Segmenter
+from runtime.names import shown
 from runtime.sources.mp4 import read_mp4_track
 from runtime.sources.video import UNDECLARED_RATE, Extent, VideoFile
 
@@ -46,8 +47,13 @@ class Video:
         self._overlay = run.folder.path / f"{source.stem}.mp4"
         self._labels = run.folder.path / f"{source.stem}.labels"
         self._unfinished_labels = run.folder.path / f".{source.stem}.labels.partial"
-        if len(os.fsencode(self._unfinished_labels.name)) > LONGEST_NAME:
-            raise InvalidInput(f"the name {source.name} is too long for its results", "Shorten it")
+        longest = len(os.fsencode(self._unfinished_labels.name))
+        if longest > LONGEST_NAME:
+            raise InvalidInput(
+                f"{source} has results whose names are {longest} bytes long, and file systems take "
+                f"{LONGEST_NAME}",
+                "Give the video a shorter name",
+            )
 
     def results(self) -> Iterator[Path]:
         """The video of overlays, the label maps, and those of an unfinished run."""
@@ -115,7 +121,7 @@ class Video:
             for image in open_now.enter_context(in_order(works, self._run.segmenters)):
                 positions.append(waiting.popleft())
                 writer.write(image, positions[-1])
-                self._run.progress(self._source.name, len(positions), expected)
+                self._run.progress(shown(self._source.name), len(positions), expected)
         return positions, video.extent, note
 
     def _works(

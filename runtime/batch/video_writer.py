@@ -17,20 +17,18 @@ import numpy as np
 from typing_extensions import Protocol
 
 from runtime.batch.ffmpeg import FfmpegEncoder, Size
-from runtime.errors import OutputFailed, SourceFailed
-from runtime.sources.video import opencv_name
+from runtime.errors import OutputFailed
+from runtime.files.library_path import path_for_libraries
+from runtime.names import shown
 
 # Of a constant rate; frames that follow faster are a burst, and those after it give it time.
 FASTEST_CONSTANT = 120.0
 
 
 def declared_frames(path: Path) -> Optional[int]:
-    """How many frames a video says that it has; None where it says nothing sensible.
-
-    Raises:
-        SourceFailed: OpenCV cannot take the file's name.
-    """
-    capture = cv2.VideoCapture(opencv_name(path))
+    """How many frames a video says that it has; None where it says nothing sensible."""
+    with path_for_libraries(path) as name:
+        capture = cv2.VideoCapture(name)
     count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
     capture.release()
     return count if count > 0 else None
@@ -63,7 +61,7 @@ class VideoWriter:
 
     def __init__(self, path: Path, size: Size, frame_rate: float, ffmpeg: Optional[str]) -> None:
         self._path = path
-        self._unfinished = path.with_name(f".{path.stem}.partial{path.suffix}")
+        self._unfinished = path.with_name(f".{shown(path.stem)}.partial{path.suffix}")
         self._size = size
         self._rate = frame_rate
         self._ffmpeg = ffmpeg
@@ -126,11 +124,7 @@ class VideoWriter:
 
     def _verify(self, expected: int) -> None:
         # OpenCV's writer reports nothing, not even a full disk, so the file is asked.
-        try:
-            found = declared_frames(self._unfinished) or 0
-        except SourceFailed:
-            # Written by ffmpeg, which tells by itself, under a name that OpenCV cannot read.
-            return
+        found = declared_frames(self._unfinished) or 0
         if found != expected:
             raise OutputFailed(
                 f"of {expected} frames only {found} arrived in {self._path}",
@@ -148,12 +142,9 @@ class _OpenCv:
                 f"OpenCV's encoder would cut {_told(size)} to even sides",
                 "Install ffmpeg with libx264, which can keep them",
             )
-        try:
-            name = opencv_name(path)
-        except SourceFailed as fault:
-            raise OutputFailed(fault.problem, fault.cure) from fault
         code = cv2.VideoWriter.fourcc(*"mp4v")
-        self._writer = cv2.VideoWriter(name, code, rate, (width, height))
+        with path_for_libraries(path.parent) as folder:
+            self._writer = cv2.VideoWriter(f"{folder}/{path.name}", code, rate, (width, height))
         if not self._writer.isOpened():
             raise OutputFailed(
                 f"OpenCV cannot write a video to {path}",

@@ -6,8 +6,10 @@ from contextlib import contextmanager
 from typing import Callable, Iterator
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from typing_extensions import ContextManager, Protocol
+
+from runtime.console import text_column
 
 Advance = Callable[[], None]
 """Called after each part of a step."""
@@ -49,7 +51,7 @@ class ConsoleReporter:
     def step(self, title: str, parts: int = 1) -> Iterator[Advance]:
         """See `Reporter`."""
         bar = Progress(
-            TextColumn("{task.description:<24}"),
+            text_column("{task.description:<24}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(elapsed_when_finished=True),

@@ -45,6 +45,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         )
     add("--calib", type=Path, metavar="DIR", help="folder of images to calibrate INT8 on")
     add(
+        "--grey-images",
+        action="store_true",
+        help="calibrate on images of few greys too, which look like label maps",
+    )
+    add(
         "--rule",
         choices=RULES_OR_AUTO,
         help=f"how INT8 ranges are read off the calibration; {AUTO} measures every rule "
@@ -145,6 +150,7 @@ def run(arguments: Namespace) -> None:
             labels_inside=arguments.labels_inside,
             calibration_cache=arguments.calibration_cache,
             rule=arguments.rule,
+            grey_images=arguments.grey_images,
             keep_worst=arguments.keep_worst,
         )
     )
@@ -169,7 +175,9 @@ def _require_plans_alone(arguments: Namespace) -> None:
     if not arguments.tensorrt:
         raise InvalidConfig("--folder is for building plans, and none are asked for", _ASK)
     surplus = [flag for flag in CHAIN_FLAGS if getattr(arguments, flag) is not None]
-    surplus += [f for f in ("labels_inside", "calibration_cache") if getattr(arguments, f)]
+    surplus += [
+        f for f in ("labels_inside", "calibration_cache", "grey_images") if getattr(arguments, f)
+    ]
     if surplus:
         raise InvalidConfig(
             f"--folder takes what is built already, and {surplus[0]} would build it anew",

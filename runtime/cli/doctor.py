@@ -40,8 +40,7 @@ def run(arguments: Namespace) -> None:
     """
     from dataclasses import asdict
 
-    from rich.console import Console
-
+    from runtime.console import output_console
     from runtime.diagnostics.checks import diagnose
     from runtime.diagnostics.probe import surroundings_here
     from runtime.diagnostics.text import page, summary
@@ -54,6 +53,6 @@ def run(arguments: Namespace) -> None:
     if arguments.json:
         sys.stdout.write(json.dumps([asdict(found) for found in findings], indent=2) + "\n")
     else:
-        Console(file=sys.stdout).print(page(findings))
+        output_console().print(page(findings))
     if any(found.verdict == "problem" for found in findings):
         raise RuntimeFault(summary(findings), "Do what stands below each problem, and ask again")

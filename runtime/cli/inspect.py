@@ -25,8 +25,7 @@ def run(arguments: Namespace) -> None:
     Raises:
         EngineRefused: there is no manifest, or a file is not what the manifest says.
     """
-    from rich.console import Console
-
+    from runtime.console import output_console
     from runtime.device.machine import this_machine
     from runtime.diagnostics.inspection import inspect_engine
     from runtime.diagnostics.inspection_text import page
@@ -36,5 +35,5 @@ def run(arguments: Namespace) -> None:
     if arguments.json:
         sys.stdout.write(json.dumps(inspection.as_json(), indent=2) + "\n")
     else:
-        Console(file=sys.stdout).print(page(inspection))
+        output_console().print(page(inspection))
     inspection.require_intact()

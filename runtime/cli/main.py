@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import io
 import re
 import sys
 from typing import Dict, List, Optional, Sequence
@@ -84,6 +85,7 @@ def main(argv: Optional[List[str]] = None) -> int:
         The exit code.
     """
     report_nothing()
+    _print_any_name()
     arguments, unknown = parser().parse_known_args(argv)
     try:
         if unknown:
@@ -105,6 +107,12 @@ def main(argv: Optional[List[str]] = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     return 0
+
+
+def _print_any_name() -> None:
+    """Lets standard output escape, as standard error does, what its encoding cannot express."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def parser() -> argparse.ArgumentParser:

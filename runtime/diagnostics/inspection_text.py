@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -179,8 +178,8 @@ def _evidence(measurements: Sequence[Measurement]) -> Table:
         seen = ", seen in training" if found.seen_in_training else ""
         change = None if found.reference_miou is None else found.miou - found.reference_miou
         table.add_row(
-            escape(name),
-            escape(f"{found.dataset} {found.split}{seen}"),
+            name,
+            f"{found.dataset} {found.split}{seen}",
             str(found.images),
             f"{100 * found.miou:.2f}",
             "" if change is None else f"{100 * change:+.2f}",
@@ -209,7 +208,7 @@ def _classes(
             value = "#{:02x}{:02x}{:02x}".format(*colour)
             swatch = Text.assemble(("  ", f"on {value}"), " ", value)
             ious = [_iou(found.iou.get(name)) for _, found in abreast]
-            table.add_row(str(number), swatch, escape(name), *ious)
+            table.add_row(str(number), swatch, name, *ious)
         yield table
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from runtime.errors import InvalidInput, TooLarge
 from runtime.image.header import ImageHeader, read_header
+from runtime.image.jpeg_decoder import decode_jpeg
 from runtime.image.label_map import LabelMap
+from runtime.image.png_chunks import sound_chunks
 
 # The longest side that a JPEG written by libjpeg can have, so an overlay of every image exists.
 MAX_SIDE = 65_500
@@ -32,8 +35,12 @@ class ImageLimits:
             raise InvalidInput(f"{self} lets no image through", "Use limits above 0")
 
 
+OWN_FILES = ImageLimits(max_bytes=1 << 30, max_pixels=1 << 28)
+"""What an image on one's own disk may cost: more than one that comes over the network."""
+
+
 def decode_image(data: bytes, limits: ImageLimits) -> np.ndarray:
-    """The image in `data`: (height, width, 3) uint8 BGR.
+    """The image in `data`, read whole: (height, width, 3) uint8 BGR.
 
     JPEG, PNG and WebP, told by their first bytes; nothing else reaches a decoder. The size is
     judged on the header, so an image beyond the limits costs no memory. The image is turned
@@ -44,7 +51,7 @@ def decode_image(data: bytes, limits: ImageLimits) -> np.ndarray:
     Raises:
         UnsupportedFormat: the bytes are of no such format.
         TooLarge: more bytes or pixels than the limits allow.
-        InvalidInput: empty, truncated or damaged.
+        InvalidInput: empty, truncated, or damaged in any way that its decoder noticed.
     """
     if not data:
         raise InvalidInput("the image is empty", "Send the bytes of a JPEG, PNG or WebP file")
@@ -56,12 +63,48 @@ def decode_image(data: bytes, limits: ImageLimits) -> np.ndarray:
     header = read_header(data)
     _check_header(header, limits)
     try:
+        pixels = decode_jpeg(data) if header.kind == "JPEG" else _png_or_webp(data, header)
+    except ValueError as damage:
+        raise _damaged(header, f": {damage}") from damage
+    # Nothing may come out of the decoder that the header did not announce.
+    if sorted(pixels.shape[:2]) != sorted((header.height, header.width)):
+        raise _damaged(header)
+    return pixels
+
+
+def decode_file(path: Path, limits: ImageLimits = OWN_FILES) -> np.ndarray:
+    """The image in a file, as `decode_image` reads it: (height, width, 3) uint8 BGR.
+
+    Raises:
+        InvalidInput: there is no such file, it cannot be read, or what `decode_image` raises; the
+            file is named.
+    """
+    if not path.is_file():
+        what = "is no file but a folder or a pipe" if path.exists() else "does not exist"
+        raise InvalidInput(f"image {path} {what}", "Name a file with an image in it")
+    try:
+        return decode_image(path.read_bytes(), limits)
+    except OSError as error:
+        raise InvalidInput(
+            f"{path}: it cannot be read: {error.strerror}", "Give this user the right to read it"
+        ) from error
+    except InvalidInput as fault:
+        raise type(fault)(f"{path}: {fault.problem}", fault.cure) from fault
+
+
+def _png_or_webp(data: bytes, header: ImageHeader) -> np.ndarray:
+    """Raises ValueError for what is damaged."""
+    if header.kind == "PNG":
+        # libpng only warns of a wrong checksum outside of the pixels, and goes on without the
+        # chunk: the image could lose its orientation.
+        for _ in sound_chunks(data):
+            continue
+    try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
-        raise _damaged(header) from error
-    # Nothing may come out of the decoder that the header did not announce.
-    if pixels is None or sorted(pixels.shape[:2]) != sorted((header.height, header.width)):
-        raise _damaged(header)
+        raise ValueError("its decoder gave up") from error
+    if pixels is None:
+        raise ValueError("its decoder gave up")
     return pixels
 
 
@@ -80,10 +123,10 @@ def _check_header(header: ImageHeader, limits: ImageLimits) -> None:
         raise InvalidInput(f"the {header.kind} of {size} is truncated", "Send the whole file")
 
 
-def _damaged(header: ImageHeader) -> InvalidInput:
+def _damaged(header: ImageHeader, what: str = "") -> InvalidInput:
     return InvalidInput(
-        f"the {header.kind} of {header.width} x {header.height} pixels is damaged",
-        "Send a sound file; one that a browser shows in full is",
+        f"the {header.kind} of {header.width} x {header.height} pixels is damaged{what}",
+        "Replace it by the file as it was made, or save it anew if what a viewer shows is right",
     )
 
 

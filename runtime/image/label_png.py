@@ -9,26 +9,15 @@ from __future__ import annotations
 
 import json
 import struct
-import zlib
 from functools import lru_cache
-from types import ModuleType
-from typing import Dict, Iterator, Tuple
+from typing import Dict
 
 import numpy as np
 
 from runtime.errors import InvalidInput
 from runtime.image.label_map import Classes, LabelMap
+from runtime.image.png_chunks import SIGNATURE, chunk, deflate, sound_chunks
 
-deflate: ModuleType
-try:
-    from isal import isal_zlib
-
-    deflate = isal_zlib
-except ImportError:
-    # isal has wheels for x86-64 and aarch64 only; zlib writes the same image, more slowly.
-    deflate = zlib
-
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _EIGHT_BIT_PALETTE = b"\x08\x03\x00\x00\x00"
 CLASSES_KEYWORD = b"classes"
 
@@ -43,11 +32,11 @@ def palette_png(labels: LabelMap) -> bytes:
     rows[:, 1:] = labels.labels
     return b"".join(
         (
-            _SIGNATURE,
-            _chunk(b"IHDR", struct.pack(">II", width, height) + _EIGHT_BIT_PALETTE),
+            SIGNATURE,
+            chunk(b"IHDR", struct.pack(">II", width, height) + _EIGHT_BIT_PALETTE),
             _class_chunks(labels.classes),
-            _chunk(b"IDAT", deflate.compress(rows, 1)),
-            _chunk(b"IEND", b""),
+            chunk(b"IDAT", deflate.compress(rows, 1)),
+            chunk(b"IEND", b""),
         )
     )
 
@@ -69,30 +58,6 @@ def ids_from_png(data: bytes) -> np.ndarray:
         ) from error
 
 
-def sound_chunks(data: bytes) -> Iterator[Tuple[bytes, bytes]]:
-    """The kind and the body of each chunk of a PNG up to its end, once its checksum holds.
-
-    Args:
-        data: all of the file.
-
-    Raises:
-        ValueError: it is no PNG, or a chunk is damaged.
-        struct.error: it is cut short.
-    """
-    if not data.startswith(_SIGNATURE):
-        raise ValueError("it has no PNG signature")
-    position, kind = len(_SIGNATURE), b""
-    while kind != b"IEND":
-        (length,) = struct.unpack_from(">I", data, position)
-        kind = data[position + 4 : position + 8]
-        body = data[position + 8 : position + 8 + length]
-        (check,) = struct.unpack_from(">I", data, position + 8 + length)
-        if deflate.crc32(body, deflate.crc32(kind)) != check:
-            raise ValueError(f"chunk {kind!r} is damaged")
-        yield kind, body
-        position += 12 + length
-
-
 def _ids(chunks: Dict[bytes, bytes]) -> np.ndarray:
     width, height = struct.unpack_from(">II", chunks[b"IHDR"])
     if chunks[b"IHDR"][8:] != _EIGHT_BIT_PALETTE:
@@ -109,9 +74,4 @@ def _class_chunks(classes: Classes) -> bytes:
     names = json.dumps(classes.names, ensure_ascii=False).encode()
     # An iTXt chunk: keyword, end, not compressed (two bytes), no language, no translation, text.
     text = CLASSES_KEYWORD + b"\0\0\0\0\0" + names
-    return _chunk(b"PLTE", colours) + _chunk(b"iTXt", text)
-
-
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    check = deflate.crc32(body, deflate.crc32(kind))
-    return b"".join((struct.pack(">I", len(body)), kind, body, struct.pack(">I", check)))
+    return chunk(b"PLTE", colours) + chunk(b"iTXt", text)

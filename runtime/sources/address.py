@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from typing_extensions import Literal
 
 from runtime.errors import InvalidInput
+from runtime.names import encodable
 
 Kind = Literal["path", "usb", "network", "csi", "synthetic"]
 
@@ -62,8 +63,18 @@ def address_from_uri(uri: str) -> Address:
     Cameras take `?width=1280&height=720&fps=30` after their path.
 
     Raises:
-        InvalidInput: it has none of the accepted forms.
+        InvalidInput: it has none of the accepted forms, or is one of a camera and not UTF-8.
     """
+    address = _taken_apart(uri)
+    if address.live and uri != encodable(uri):
+        raise InvalidInput(
+            f"the address {without_credentials(uri)} is not UTF-8",
+            "Name a camera by characters; a link to its device may have any name",
+        )
+    return address
+
+
+def _taken_apart(uri: str) -> Address:
     scheme, _, rest = uri.partition(":")
     if scheme == "synthetic":
         return _synthetic(uri, rest)

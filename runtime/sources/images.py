@@ -7,11 +7,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Iterator, List, Optional, Type
 
-import cv2
-
 from runtime.errors import InvalidInput, SourceFailed
+from runtime.image.codec import decode_file
 from runtime.image.folder import IMAGE_ENDINGS, in_counting_order, list_folder
 from runtime.image.frame import Frame
+from runtime.names import shown
 
 
 class ImageFolder:
@@ -52,20 +52,18 @@ class ImageFolder:
         """The next image.
 
         Raises:
-            SourceFailed: its file is missing or is no image.
+            SourceFailed: its file is missing, damaged or no JPEG, PNG or WebP image. It is named,
+                not left out in silence, which would falsify results.
         """
         if self._interrupted or self._next >= len(self._images):
             return None
         number, path = self._next, self._images[self._next]
-        # A pipe named like an image would be waited for without end.
-        pixels = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
-        if pixels is None:
-            raise SourceFailed(
-                f"{path} cannot be read as an image",
-                "Replace or remove it; leaving an image out silently would falsify results",
-            )
+        try:
+            pixels = decode_file(path)
+        except InvalidInput as fault:
+            raise SourceFailed(fault.problem, fault.cure) from fault
         self._next += 1
-        return Frame(pixels, number, time.time(), path.name)
+        return Frame(pixels, number, time.time(), shown(path.name))
 
     def interrupt(self) -> None:
         """Ends the folder."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,9 @@ import numpy as np
 from typing_extensions import Protocol
 
 from runtime.errors import SourceFailed
+from runtime.files.library_path import path_for_libraries
 from runtime.image.frame import Frame
+from runtime.names import shown
 from runtime.sources.address import ACCEPTED, FASTEST
 from runtime.sources.mp4 import Mp4Track, read_mp4_track
 from runtime.sources.picture_geometry import PictureGeometry
@@ -56,6 +57,16 @@ class Extent:
     seconds: Optional[float] = None
 
 
+def _opened(path: Path) -> cv2.VideoCapture:
+    try:
+        with path_for_libraries(path) as name:
+            return cv2.VideoCapture(name)
+    except OSError as error:
+        raise SourceFailed(
+            f"{path} cannot be read: {error.strerror}", "Give this user the right to read it"
+        ) from error
+
+
 class VideoFile:
     """The frames of a video file, in the order in which they are shown.
 
@@ -79,7 +90,7 @@ class VideoFile:
     def __enter__(self) -> VideoFile:
         if not self._path.is_file():
             raise SourceFailed(f"there is no file or folder {self._path}", ACCEPTED)
-        capture = cv2.VideoCapture(opencv_name(self._path))
+        capture = _opened(self._path)
         if not capture.isOpened():
             raise SourceFailed(f"{self._path} cannot be opened as a video", CONVERT)
         track = read_mp4_track(self._path)
@@ -115,8 +126,8 @@ class VideoFile:
             return None
         number, self._next = self._next, self._next + 1
         position = self._clock.position(self._capture)
-        shown = self._geometry.shown(pixels)
-        return Frame(shown, number, time.time(), self._path.name, position=position)
+        turned = self._geometry.shown(pixels)
+        return Frame(turned, number, time.time(), shown(self._path.name), position=position)
 
     def positions(self) -> List[float]:
         """Reads to the end and gives the position of every frame, seconds, but no pixels."""
@@ -156,24 +167,6 @@ class PositionClock:
             self._start = stamp - self._last - self._interval
         self._last = max(stamp - self._start, self._last + 1e-6)
         return self._last
-
-
-def opencv_name(path: Path) -> str:
-    """The path as OpenCV takes it.
-
-    FFmpeg takes what stands before a colon for a protocol, unless a slash comes first, and OpenCV
-    dies of a name that is no UTF-8.
-
-    Raises:
-        SourceFailed: the name is no UTF-8.
-    """
-    name = str(path.absolute())
-    try:
-        name.encode()
-    except UnicodeEncodeError as error:
-        told = os.fsencode(name).decode(errors="backslashreplace")
-        raise SourceFailed(f"the name of {told} is no UTF-8", "Rename it") from error
-    return name
 
 
 def _extent(capture: Video, rate: Optional[float], track: Optional[Mp4Track]) -> Extent:

@@ -89,7 +89,7 @@ def test_without_isal_the_same_image_is_written() -> None:
     """isal has no wheel for some processors."""
     code = (
         "import sys; sys.modules['isal'] = None\n"
-        "from tests.image.test_label_png import *; from runtime.image.label_png import deflate\n"
+        "from tests.image.test_label_png import *; from runtime.image.png_chunks import deflate\n"
         "assert deflate.__name__ == 'zlib'\n"
         "sys.stdout.buffer.write(palette_png(random_labels(33, 50, 19)))"
     )

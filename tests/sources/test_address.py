@@ -4,6 +4,7 @@ import pytest
 
 from runtime.errors import InvalidInput
 from runtime.sources.address import Address, address_from_uri, without_credentials
+from tests.awkward_names import NOT_UTF8
 
 
 @pytest.mark.parametrize(
@@ -79,3 +80,13 @@ def test_a_refused_address_keeps_its_password_to_itself() -> None:
     with pytest.raises(InvalidInput) as refusal:
         address_from_uri("rtmp://admin:hunter2@10.0.0.5/live")
     assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("uri", ["rtsp://h/{}", "usb:/dev/{}", "/dev/{}", "http://h/{}.mjpg"])
+def test_a_camera_whose_address_is_not_utf8_is_refused(uri: str) -> None:
+    with pytest.raises(InvalidInput, match="is not UTF-8"):
+        address_from_uri(uri.format(NOT_UTF8))
+
+
+def test_a_path_may_have_any_name() -> None:
+    assert address_from_uri(NOT_UTF8).target == NOT_UTF8

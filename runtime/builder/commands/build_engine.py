@@ -6,17 +6,15 @@ torch nor onnx, so what needs them is imported where a network is built.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any, Mapping, Sequence
-
-from rich.console import Console
 
 from runtime.builder.engine.options import BuildEngineOptions
 from runtime.builder.engine.summary import evidence_table, plans_report, rule_choice_of, rule_table
 from runtime.builder.progress import ConsoleReporter
 from runtime.builder.tensorrt.build_plans import build_plans
 from runtime.builder.tensorrt.plan_settings import PlanChoice
+from runtime.console import error_console, output_console
 from runtime.repository.engine_folder import EngineFolder
 from runtime.repository.manifest import Precision
 
@@ -31,21 +29,21 @@ def build_engine_command(options: BuildEngineOptions) -> None:
     from runtime.builder.engine.build_steps import build_engine
     from runtime.builder.engine.save_recipe import resolve_and_save_recipe
 
-    progress = Console(stderr=True)
+    progress = error_console()
     resolved = resolve_and_save_recipe(options)
     for evaluation_set in resolved.evaluation_sets:
         check_before_work({evaluation_set.choice.name: evaluation_set.images})
     manifest = build_engine(resolved, ConsoleReporter(progress))
-    shown = Console(file=sys.stdout)
+    shown = output_console()
     shown.print(evidence_table(manifest))
     choice = rule_choice_of(manifest)
     if choice is not None:
         shown.print(rule_table(choice))
     if resolved.plans is not None:
-        shown.print(plans_report(manifest), highlight=False, markup=False)
+        shown.print(plans_report(manifest), highlight=False)
     # On stderr and unwrapped: a line to copy, not a part of the evidence.
     served = f"Serve it with `runtime serve {resolved.out}`."
-    progress.print(served, soft_wrap=True, highlight=False, markup=False)
+    progress.print(served, soft_wrap=True, highlight=False)
     if resolved.recipe.tensorrt is not None and resolved.plans is None:
         command = EngineFolder(resolved.out).plan_command()
         progress.print(
@@ -67,8 +65,8 @@ def build_plans_command(
         RuntimeFault: a plan cannot be built; those before it are kept.
     """
     choice = PlanChoice().overridden(flags)
-    reporter = ConsoleReporter(Console(stderr=True))
+    reporter = ConsoleReporter(error_console())
     manifest = build_plans(EngineFolder(folder), precisions, choice, reporter)
-    shown = Console(file=sys.stdout)
+    shown = output_console()
     shown.print(evidence_table(manifest))
-    shown.print(plans_report(manifest), highlight=False, markup=False)
+    shown.print(plans_report(manifest), highlight=False)

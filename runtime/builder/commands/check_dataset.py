@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Mapping, Optional, Sequence
 
@@ -14,6 +13,7 @@ from runtime.builder.data.dataset import SegmentationDataset
 from runtime.builder.data.example_sheet import write_example_sheet
 from runtime.builder.data.layouts import open_dataset
 from runtime.builder.progress import ConsoleReporter
+from runtime.console import error_console, output_console
 from runtime.files.atomic import write_whole
 
 REPORT_NAME, SHEET_NAME = "check.json", "examples.png"
@@ -30,7 +30,7 @@ def check_before_work(groups: Mapping[str, SegmentationDataset]) -> None:
     Raises:
         InvalidInput: something is wrong with it.
     """
-    told = Console(stderr=True)
+    told = error_console()
     check = _checked(groups, told)
     _tell(check.odd, "warning", told)
     check.require_sound()
@@ -48,9 +48,9 @@ def run_check_dataset(folder: Path, out: Optional[Path]) -> None:
         InvalidInput: the folder is no dataset, or something is wrong with it.
     """
     groups = by_split(open_dataset(folder))
-    told = Console(stderr=True)
+    told = error_console()
     check = _checked(groups, told)
-    Console(file=sys.stdout).print(shares_table(check))
+    output_console().print(shares_table(check))
     if out is not None:
         write_whole(out / REPORT_NAME, report_json(check).encode())
         if any(group.samples for group in check.groups):

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from rich.console import Console
 from rich.table import Table
 
 from runtime.builder.engine.build_steps import int8_planner
@@ -23,6 +21,7 @@ from runtime.builder.quantization.sensitivity import (
     csv_text,
 )
 from runtime.builder.quantization.sensitivity_plot import write_sensitivity_plot
+from runtime.console import error_console, output_console
 from runtime.files.atomic import write_whole
 from runtime.repository.engine_folder import RECIPE_NAME
 
@@ -77,8 +76,8 @@ def run_quantization_sensitivity(
 
 def quantization_sensitivity_command(options: Int8SensitivityOptions) -> None:
     """The same, with progress on stderr and the worst layers on stdout."""
-    report = run_quantization_sensitivity(options, ConsoleReporter(Console(stderr=True)))
-    Console(file=sys.stdout).print(sensitivity_table(report))
+    report = run_quantization_sensitivity(options, ConsoleReporter(error_console()))
+    output_console().print(sensitivity_table(report))
 
 
 def sensitivity_table(report: SensitivityReport) -> Table:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
-from rich.console import Console
 from rich.table import Table
 
 from runtime.builder.card import card_of
@@ -30,6 +28,7 @@ from runtime.builder.pruning.sensitivity import (
 )
 from runtime.builder.pruning.sensitivity_plot import write_sensitivity_plot
 from runtime.builder.training.distributed import joined
+from runtime.console import error_console, output_console
 from runtime.errors import InvalidInput
 from runtime.files.atomic import write_whole
 
@@ -124,8 +123,8 @@ def run_pruning_sensitivity(
 
 def pruning_sensitivity_command(options: PruningSensitivityOptions) -> None:
     """The same, with progress on stderr and the points lost on stdout."""
-    found = run_pruning_sensitivity(options, ConsoleReporter(Console(stderr=True)))
-    Console(file=sys.stdout).print(sensitivity_table(found))
+    found = run_pruning_sensitivity(options, ConsoleReporter(error_console()))
+    output_console().print(sensitivity_table(found))
 
 
 def chosen_groups(groups: Sequence[Group], options: PruningSensitivityOptions) -> List[Group]:

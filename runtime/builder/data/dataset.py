@@ -17,6 +17,7 @@ from typing_extensions import Literal
 
 from runtime.builder.data.label_file import StoredLabels, read_labels
 from runtime.errors import InvalidInput
+from runtime.image.codec import decode_file
 from runtime.image.label_map import Classes
 from runtime.image.orientation import UPRIGHT, exif_orientation, swaps_sides, turned_upright
 
@@ -212,24 +213,15 @@ def read_image(path: Path) -> np.ndarray:
     """Decodes an image file to (height, width, 3) uint8 RGB, turned upright by its EXIF tag.
 
     Raises:
-        InvalidInput: the file is missing or no image.
+        InvalidInput: the file is missing, damaged or no image.
     """
     return _read_oriented(path)[0]
 
 
 def _read_oriented(path: Path) -> Tuple[np.ndarray, int]:
     """The image as it is shown, and the EXIF orientation by which it was turned."""
-    if not path.is_file():
-        raise InvalidInput(
-            f"image {path} does not exist", "Restore the file or take it out of the dataset"
-        )
-    data = path.read_bytes()
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    if bgr is None:
-        raise InvalidInput(
-            f"image {path} cannot be decoded", "Replace it by a valid JPEG, PNG or WebP file"
-        )
-    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), exif_orientation(data)
+    rgb: np.ndarray = cv2.cvtColor(decode_file(path), cv2.COLOR_BGR2RGB)
+    return rgb, exif_orientation(path.read_bytes())
 
 
 def ids_as_stored(classes: Classes) -> np.ndarray:

@@ -13,8 +13,8 @@ from PIL import Image, UnidentifiedImageError
 
 from runtime.errors import InvalidInput
 from runtime.image.header import read_header
-from runtime.image.label_png import sound_chunks
 from runtime.image.orientation import exif_orientation
+from runtime.image.png_chunks import sound_chunks
 
 _GREY, _PALETTE = 0, 3
 _PIXELS_OF_COLOUR_TYPE = {

@@ -24,6 +24,7 @@ from runtime.files.text import read_text
 from runtime.files.validation import first_complaint
 from runtime.image.folder import is_hidden, list_folder
 from runtime.image.label_map import Classes, Colour
+from runtime.names import shown
 
 # The labelId of each of the 19 train ids and the benchmark's colours, as the dataset defines them
 # (github.com/mcordts/cityscapesScripts).
@@ -127,7 +128,7 @@ def _cityscapes_split(folder: Path, part: Path) -> PairedSplit:
             raise InvalidInput(
                 f"{image} has no label map: {labels} does not exist", "Add it or take the image out"
             )
-        samples.append(Sample(name, part.name, image, labels))
+        samples.append(Sample(shown(name), shown(part.name), image, labels))
     hidden = len(found) - len(images)
     return PairedSplit(tuple(samples), (hidden_left_out(hidden, part),) if hidden else ())
 

@@ -15,6 +15,7 @@ from runtime.image.folder import (
     list_folder,
     named,
 )
+from runtime.names import shown
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def paired_split(split: str, images: Path, labels: Path) -> PairedSplit:
             f"{missing[0]} has no label map: {labels / missing[0].stem}.png does not exist{others}",
             "Add it or take the image out",
         )
-    samples = tuple(Sample(i.stem, split, i, maps.pop(i.stem)) for i in found)
+    samples = tuple(Sample(shown(i.stem), shown(split), i, maps.pop(i.stem)) for i in found)
     remarks = []
     if maps:
         remarks.append(f"{named(sorted(maps.values()), 'label map')} in {labels} without image")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import Optional, Sequence, Tuple
 
 from runtime.builder.data.dataset import SegmentationDataset, evenly
+from runtime.builder.data.label_map_guess import require_image
 from runtime.builder.engine.recipe import CalibrationChoice
 from runtime.errors import InvalidConfig, InvalidInput
 from runtime.image.folder import IMAGE_ENDINGS, images_of
+from runtime.image.label_map import Classes
 
 
 def calibration_images(
@@ -40,6 +42,24 @@ def calibration_images(
     else:
         images = ()
     return evenly(images, choice.count)
+
+
+def require_images(
+    choice: Optional[CalibrationChoice], images: Sequence[Path], classes: Classes
+) -> None:
+    """Refuses label maps in the folder of calibration images; a dataset knows its images.
+
+    Args:
+        choice: the recipe's; it may insist that all are images.
+        images: what it chose.
+        classes: of the network; label maps are told by them.
+
+    Raises:
+        InvalidInput: one is a label map.
+    """
+    if choice is not None and choice.folder is not None and not choice.grey_images:
+        for image in images:
+            require_image(image, classes)
 
 
 def images_in(folder: Path) -> Tuple[Path, ...]:

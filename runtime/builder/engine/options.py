@@ -26,6 +26,8 @@ class BuildEngineOptions:
         labels_inside: whether to write files that give labels, for other runtimes.
         calibration_cache: whether to write TensorRT's own form of the INT8 ranges.
         rule: of calibration.
+        grey_images: whether what looks like a label map in the folder of calibration images is an
+            image; False leaves it to the recipe.
         keep_worst: how many of the layers that INT8 hurts most stay float.
     """
 
@@ -40,4 +42,5 @@ class BuildEngineOptions:
     labels_inside: bool = False
     calibration_cache: bool = False
     rule: Optional[str] = None
+    grey_images: bool = False
     keep_worst: Optional[int] = None

@@ -13,14 +13,16 @@ from typing_extensions import Literal
 from runtime.builder.quantization.qdq_placement import QuantizationOptions
 from runtime.builder.quantization.rules import DEFAULT_RULE, RULES_OR_AUTO
 from runtime.builder.tensorrt.plan_settings import PlanChoice
+from runtime.errors import InvalidInput
 from runtime.files.toml import Table, read_toml, table_from_values
+from runtime.names import encodable
 from runtime.repository.manifest import ImageSide, Precision, Resampling
 
 # The content of these files has hashes of its own in the manifest, and plans carry their settings.
 _SAID_ELSEWHERE: Any = {
     "checkpoint": True,
     "dataset": True,
-    "calibration": {"folder"},
+    "calibration": {"folder", "grey_images"},
     "tensorrt": True,
 }
 
@@ -40,6 +42,7 @@ class CalibrationChoice(Table):
     Attributes:
         name: of the set, under which its range tables are kept.
         folder: a folder of images; or, without one, images of the dataset:
+        grey_images: whether what looks like a label map in the folder is an image all the same.
         splits: from these splits,
         pictures: whose names match this shell pattern.
         count: at most so many, evenly spread.
@@ -48,6 +51,7 @@ class CalibrationChoice(Table):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     folder: Optional[str] = None
+    grey_images: bool = False
     splits: Tuple[str, ...] = ("train",)
     pictures: str = "*"
     count: int = Field(default=200, ge=1)
@@ -167,7 +171,11 @@ def recipe_from_file(path: Path) -> Recipe:
 
 
 def recipe_text(recipe: Recipe) -> str:
-    """The recipe as TOML, defaults left out."""
+    """The recipe as TOML, defaults left out.
+
+    Raises:
+        InvalidInput: it names a path that is not UTF-8, which TOML cannot.
+    """
     content = recipe.model_dump(mode="json", exclude_defaults=True)
     tables = {k: v for k, v in content.items() if isinstance(v, dict)}
     lists = {k: v for k, v in content.items() if isinstance(v, list) and _holds_tables(v)}
@@ -177,6 +185,11 @@ def recipe_text(recipe: Recipe) -> str:
     for key, items in lists.items():
         for table in items:
             lines += ["", f"[[{key}]]", *_entries(table)]
+    unwritable = next((line for line in lines if line != encodable(line)), None)
+    if unwritable is not None:
+        raise InvalidInput(
+            f"a recipe is UTF-8, and cannot say {unwritable}", "Rename the file or folder"
+        )
     return "\n".join(lines) + "\n"
 
 

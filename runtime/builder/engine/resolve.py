@@ -14,7 +14,7 @@ from runtime.builder.card import card_of
 from runtime.builder.checkpoint import Checkpoint, load_checkpoint
 from runtime.builder.data.dataset import SegmentationDataset
 from runtime.builder.data.layouts import open_dataset
-from runtime.builder.engine.calibration_set import calibration_images
+from runtime.builder.engine.calibration_set import calibration_images, require_images
 from runtime.builder.engine.default_recipe import default_evaluations
 from runtime.builder.engine.options import BuildEngineOptions
 from runtime.builder.engine.recipe import EvaluationChoice, Recipe
@@ -108,6 +108,7 @@ def resolve_build(options: BuildEngineOptions) -> ResolvedBuild:
     images = _calibration_images(recipe, dataset, out, options, precisions)
     evaluation_sets = _evaluation_sets(recipe, dataset)
     classes = resolve_classes(checkpoint, card, dataset)
+    require_images(recipe.calibration, images, classes)
     spec = resolve_input(recipe, checkpoint, card)
     if spec is None:
         raise InputSizeUnknown(recipe, out)

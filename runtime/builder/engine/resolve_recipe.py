@@ -72,6 +72,9 @@ def _override(recipe: Recipe, options: BuildEngineOptions, out: Path) -> Recipe:
         rule = given.rule if recipe.calibration is None else recipe.calibration.rule
         changes["calibration"] = given.model_copy(update={"rule": rule})
     calibration = changes.get("calibration", recipe.calibration)
+    if options.grey_images and calibration is not None:
+        calibration = calibration.model_copy(update={"grey_images": True})
+        changes["calibration"] = calibration
     if options.rule is not None and calibration is not None:
         changes["calibration"] = calibration.model_copy(update={"rule": options.rule})
     if options.keep_worst is not None:

@@ -33,6 +33,7 @@ from runtime.builder.pruning.groups import Group
 from runtime.builder.swiftnet import SwiftNet
 from runtime.errors import InvalidInput
 from runtime.inference.preprocess.reference import network_input
+from runtime.names import shown
 from runtime.repository.manifest import InputSpec
 
 TEMPERATURE = 0.1
@@ -73,7 +74,7 @@ def context_of(
         InvalidInput: there is no image, two have one name, one is broken, or the network gives
             numbers that are not finite.
     """
-    hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in images}
+    hashes = {shown(path.name): hashlib.sha256(path.read_bytes()).hexdigest() for path in images}
     if not images or len(hashes) < len(images):
         raise InvalidInput(
             f"{len(images)} images have {len(hashes)} names",

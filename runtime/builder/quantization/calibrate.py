@@ -14,7 +14,6 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
 import numpy as np
 import onnx
-from PIL import Image
 from pydantic import BaseModel, ConfigDict, ValidationError
 from typing_extensions import Literal
 
@@ -23,14 +22,13 @@ from runtime.builder.export.onnx_graph import OnnxGraph
 from runtime.builder.export.onnx_runner import OnnxRunner
 from runtime.builder.quantization.histogram import THRESHOLDS, Histogram
 from runtime.builder.quantization.qdq_placement import EVERYTHING, placement_for
-from runtime.errors import BuildFailed, InvalidConfig, InvalidInput
+from runtime.errors import BuildFailed, InvalidConfig
 from runtime.files.validation import first_complaint
 from runtime.inference.preprocess.reference import network_input
+from runtime.names import shown
 from runtime.repository.manifest import InputSpec
 
 PASSES = 2
-_FEW_COLOURS = 40
-_SPARSELY = 7
 
 
 class CalibrationImage(BaseModel):
@@ -130,12 +128,11 @@ def tensors_of_images(
         advance: called after each image.
 
     Raises:
-        InvalidInput: an image is missing, cannot be decoded or is a label map; it is named.
+        InvalidInput: an image is missing or cannot be decoded; it is named.
         BuildFailed: the network's numbers are not finite on an image.
     """
     for path in images:
         rgb = read_image(path)
-        _require_photograph(path, rgb)
         values = runner.run(network_input(np.ascontiguousarray(rgb[..., ::-1]), spec))
         if not all(np.isfinite(value).all() for value in values):
             raise BuildFailed(
@@ -146,20 +143,6 @@ def tensors_of_images(
         advance()
 
 
-def _require_photograph(path: Path, rgb: np.ndarray) -> None:
-    """Raises InvalidInput for a label map, whose colours would give ranges that mean nothing.
-
-    That is a PNG with one channel of few values; a grey photograph has hundreds.
-    """
-    with Image.open(path) as opened:
-        one_channel = opened.format == "PNG" and opened.mode in ("1", "L", "P")
-    if one_channel and len(np.unique(rgb.reshape(-1, 3)[::_SPARSELY], axis=0)) <= _FEW_COLOURS:
-        raise InvalidInput(
-            f"{path} is a label map, no photograph: one channel, and hardly any values",
-            "Calibrate on the folder of the images themselves, often called images",
-        )
-
-
 def _magnitude(values: np.ndarray) -> float:
     # Without the copy that np.abs would make of every tensor.
     return max(float(values.max()), -float(values.min()))
@@ -168,7 +151,9 @@ def _magnitude(values: np.ndarray) -> float:
 def calibration_images(images: Sequence[Path]) -> List[CalibrationImage]:
     """Names and hashes, sorted."""
     read = [
-        CalibrationImage(name=path.name, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+        CalibrationImage(
+            name=shown(path.name), sha256=hashlib.sha256(path.read_bytes()).hexdigest()
+        )
         for path in images
     ]
     return sorted(read, key=lambda image: (image.name, image.sha256))

@@ -8,12 +8,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Callable, Dict, Optional, Type
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from runtime.builder.evaluation.confusion import EvaluationReport
 from runtime.builder.swiftnet import SwiftNet
 from runtime.builder.training.loop import Step
+from runtime.console import error_console, text_column
 from runtime.errors import BuildFailed
 
 LOG_NAME = "log.jsonl"
@@ -113,12 +113,12 @@ class TrainingProgress:
         self._log = ScalarLog(folder / LOG_NAME)
         self._scalars = TensorBoardScalars(folder) if tensorboard else None
         self._bar = Progress(
-            TextColumn("training"),
+            text_column("training"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]:.3f}  mIoU {task.fields[miou]}"),
+            text_column("loss {task.fields[loss]:.3f}  mIoU {task.fields[miou]}"),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=error_console(),
         )
         self._task = self._bar.add_task("training", total=None, loss=float("nan"), miou="-")
         self._resources = ExitStack()

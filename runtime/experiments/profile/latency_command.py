@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Tuple
 
-from rich.console import Console
 from rich.progress import Progress
 
 from runtime.builder.card import card_of
 from runtime.builder.checkpoint import load_checkpoint
 from runtime.builder.pruning.latency import LatencyTable, write_latency_table
+from runtime.console import error_console
 from runtime.errors import InvalidInput
 from runtime.experiments.profile.latency import (
     Size,
@@ -75,7 +75,7 @@ def run_latency_table(job: TableJob) -> str:
         raise InvalidInput(
             f"no group is wider than {job.alignment} channels", "Give a smaller --align"
         )
-    with Progress(console=Console(stderr=True)) as progress:
+    with Progress(console=error_console()) as progress:
         task = progress.add_task("narrower networks", total=len(widths))
         table = measure_table(
             checkpoint.architecture,

@@ -12,6 +12,7 @@ from runtime.builder.pruning.dependencies import groups_of
 from runtime.builder.swiftnet import Architecture
 from runtime.experiments.profile.layer_map import places_in
 from runtime.experiments.profile.profile import LayerTimes, Profile, profile_from_passes
+from runtime.names import shown
 
 WARM_UP_PASSES = 3
 
@@ -105,4 +106,4 @@ def name_of(path: Path, known: Optional[str] = None) -> str:
     """What a model is called: the engine's name, or that of the folder of a checkpoint.pt."""
     if known is not None:
         return known
-    return path.resolve().parent.name if path.stem == "checkpoint" else path.stem
+    return shown(path.resolve().parent.name if path.stem == "checkpoint" else path.stem)

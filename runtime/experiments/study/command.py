@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from rich.console import Console
-
+from runtime.console import error_console, output_console
 from runtime.errors import BuildFailed, InvalidInput
 from runtime.experiments.study.collect import Collector
 from runtime.experiments.study.console import (
@@ -60,10 +58,10 @@ def run_study(options: StudyOptions) -> None:
     graph = graph_of(study)
     store = StepStore(options.out, graph.steps)
     if options.dry_run:
-        Console(file=sys.stdout).print(steps_table(graph.steps, store))
+        output_console().print(steps_table(graph.steps, store))
         return
     options.out.mkdir(parents=True, exist_ok=True)
-    console = Console(stderr=True)
+    console = error_console()
     with only_study_in(options.out) as lock, progress_on(console) as progress:
         collector = Collector(study, graph, store, options.out)
         collector.collect()
@@ -79,4 +77,4 @@ def run_study(options: StudyOptions) -> None:
             f"{left - len(runner.failures)} wait for them",
             "Read their logs, remove the cause and run the study again: what is done stays",
         )
-    Console(file=sys.stdout).print(results_table(results))
+    output_console().print(results_table(results))

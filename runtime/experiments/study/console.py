@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Callable, Dict, Mapping
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TaskID, TimeElapsedColumn
 from rich.table import Table
 
 from runtime.builder.training.progress import LOG_NAME as TRAINING_LOG
+from runtime.console import text_column
 from runtime.experiments.study.results import StudyResults
 from runtime.experiments.study.step import Step
 from runtime.experiments.study.store import StepStore
@@ -78,8 +79,8 @@ def progress_on(console: Console) -> Progress:
     """A line for each running step, of which nothing stays when it ends."""
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TextColumn("{task.fields[told]}"),
+        text_column("{task.description}"),
+        text_column("{task.fields[told]}"),
         TimeElapsedColumn(),
         console=console,
         transient=True,

@@ -197,8 +197,8 @@ def _foreign_id(folder: Path) -> None:
     ("damage", "said"),
     [
         (_remove_image, r"images/even_000\.png does not exist"),
-        (_truncate_image, r"images/even_000\.png cannot be decoded"),
-        (_empty_image, r"images/even_000\.png cannot be decoded"),
+        (_truncate_image, r"images/even_000\.png: the PNG ends before"),
+        (_empty_image, r"images/even_000\.png: the image is empty"),
         (_truncate_labels, r"labels/even_000\.png cannot be decoded"),
         (_shrink_labels, r"labels/even_000\.png is 32x64 but its image even_000\.png is 64x64"),
         (_colour_labels, r"labels/even_000\.png holds colours\. .*8-bit"),

@@ -10,6 +10,8 @@ from PIL import Image
 
 from runtime.builder.data.layouts import open_dataset
 from runtime.errors import InvalidInput
+from tests.awkward_names import NOT_UTF8
+from tests.builder.networks import textured_dataset
 from tests.builder.scenes import NAMES, PALETTE, write_dataset
 
 
@@ -137,3 +139,18 @@ def test_a_description_that_is_not_json_is_refused(tmp_path: Path) -> None:
 def test_a_dataset_without_samples_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="holds no images"):
         open_dataset(write_dataset(tmp_path, train=0, val=0))
+
+
+def test_files_whose_names_are_not_utf8_have_names_that_reports_and_hashes_take(
+    tmp_path: Path,
+) -> None:
+    folder = textured_dataset(tmp_path / "brightness")
+    for part, ending in (("images", "png"), ("labels", "png")):
+        first = folder / "train" / part / f"image-0.{ending}"
+        first.rename(first.with_name(f"{NOT_UTF8}.{ending}"))
+    dataset = open_dataset(folder)
+    names = [sample.name for sample in dataset.samples]
+    assert "caf\\udce9" in names
+    at = names.index("caf\\udce9")
+    assert dataset.samples[at].image.stem == NOT_UTF8
+    assert dataset.load(at)[0].size

@@ -10,9 +10,12 @@ from runtime.builder.checkpoint import load_checkpoint
 from runtime.builder.data.layouts import open_dataset
 from runtime.builder.engine import resolve
 from runtime.builder.engine.options import BuildEngineOptions
+from runtime.builder.engine.recipe import CalibrationChoice, Recipe
 from runtime.builder.engine.resolve import resolve_build
+from runtime.builder.engine.save_recipe import resolve_and_save_recipe
 from runtime.device.machine import Machine
 from runtime.errors import InvalidConfig, InvalidInput
+from tests.awkward_names import NOT_UTF8
 from tests.builder.engine.recipes import CALIBRATION, INPUT, recipe_in
 from tests.builder.networks import textured_dataset
 
@@ -235,3 +238,46 @@ def test_a_calibration_cache_needs_an_int8_build(bare: Path, dataset: Path) -> N
     options = BuildEngineOptions(recipe=recipe, precisions=("fp32",), calibration_cache=True)
     with pytest.raises(InvalidConfig, match="Add --int8"):
         resolve_build(options)
+
+
+class TestLabelMapsGivenAsImages:
+    def test_they_are_refused_before_any_work(self, carded: Path, dataset: Path) -> None:
+        options = BuildEngineOptions(
+            checkpoint=carded, calibration=dataset / "train" / "labels", out=dataset.parent / "s"
+        )
+        with pytest.raises(InvalidInput, match=r"image-0\.png is a label map"):
+            resolve_build(options)
+
+    def test_whoever_knows_better_can_insist_and_the_recipe_remembers(
+        self, carded: Path, dataset: Path
+    ) -> None:
+        out = dataset.parent / "street"
+        options = BuildEngineOptions(
+            checkpoint=carded, calibration=dataset / "train" / "labels", out=out, grey_images=True
+        )
+        first = resolve_and_save_recipe(options)
+        again = resolve_build(BuildEngineOptions(out=out))
+        assert again.calibration_images == first.calibration_images != ()
+
+    def test_insisting_changes_nothing_that_is_built(self) -> None:
+        choice = CalibrationChoice(name="night", folder="night")
+        recipes = [
+            Recipe(
+                name="street",
+                checkpoint="a.pt",
+                calibration=choice.model_copy(update={"grey_images": insists}),
+            )
+            for insists in (False, True)
+        ]
+        assert recipes[0].sha256 == recipes[1].sha256
+
+
+def test_a_folder_whose_name_a_recipe_cannot_hold_is_refused(
+    carded: Path, dataset: Path, tmp_path: Path
+) -> None:
+    moved = dataset.rename(tmp_path / NOT_UTF8)
+    options = BuildEngineOptions(
+        checkpoint=carded, calibration=moved / "train" / "images", out=tmp_path / "street"
+    )
+    with pytest.raises(InvalidInput, match=r"cannot say dataset = .*caf\\udce9.*Rename"):
+        resolve_and_save_recipe(options)

@@ -21,6 +21,7 @@ from runtime.builder.quantization.calibrate import (
 from runtime.builder.quantization.rules import RULES
 from runtime.errors import BuildFailed, InvalidConfig, InvalidInput
 from runtime.inference.preprocess.reference import network_input
+from tests.awkward_names import NOT_UTF8
 from tests.builder.networks import narrow, randomised, stretched, textured_images
 
 SPEC = stretched(64, 96)
@@ -46,6 +47,18 @@ def test_shuffled_images_give_the_same_bytes(
 ) -> None:
     shuffled = [images[index] for index in (2, 0, 3, 1)]
     assert table_text(ranges_from_images(model, shuffled, SPEC)) == table_text(table)
+
+
+def test_images_whose_names_are_not_utf8_are_measured_and_told_of(
+    model: onnx.ModelProto, images: List[Path], table: RangeTable, tmp_path: Path
+) -> None:
+    renamed = [tmp_path / f"{number}{NOT_UTF8}.png" for number in range(len(images))]
+    for old, new in zip(images, renamed):
+        new.write_bytes(old.read_bytes())
+    found = ranges_from_images(model, renamed, SPEC)
+    assert found.ranges == table.ranges
+    assert found.images[0].name == "0caf\\udce9.png"
+    assert table_text(found).encode("utf-8")
 
 
 def test_the_maximum_is_that_of_all_images_as_the_runtime_prepares_them(
@@ -128,18 +141,6 @@ def test_numbers_that_are_not_finite_are_refused(
     weight.raw_data = np.full(weight.dims, np.inf, np.float32).tobytes()
     with pytest.raises(BuildFailed, match=r"image-0\.png are not finite"):
         ranges_from_images(broken, images[:1], SPEC)
-
-
-@pytest.mark.parametrize("mode", ["L", "P"])
-def test_a_label_map_among_the_images_stops_the_run_and_is_named(
-    model: onnx.ModelProto, images: List[Path], tmp_path: Path, mode: str
-) -> None:
-    labels = Image.fromarray(np.arange(64 * 96, dtype=np.uint8).reshape(64, 96) % 5)
-    if mode == "P":
-        labels.putpalette(list(range(256)) * 3)
-    labels.save(tmp_path / "labels.png")
-    with pytest.raises(InvalidInput, match=r"labels\.png is a label map"):
-        ranges_from_images(model, [images[0], tmp_path / "labels.png"], SPEC)
 
 
 def test_a_grey_photograph_is_one(model: onnx.ModelProto, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from runtime.experiments.profile.runner import (
     numbered,
     profile_models,
 )
+from tests.awkward_names import NOT_UTF8
 from tests.builder.networks import narrow
 
 WHOLE = narrow()
@@ -61,5 +62,6 @@ def test_only_networks_of_one_encoder_are_compared_block_by_block() -> None:
 def test_names_are_short_and_all_different() -> None:
     assert name_of(Path("runs/mine/checkpoint.pt")) == "mine"
     assert name_of(Path("runs/half.pt")) == "half"
+    assert name_of(Path(f"runs/{NOT_UTF8}.pt")) == "caf\\udce9"
     assert name_of(Path("engines/folder"), "demo") == "demo"
     assert numbered(["a", "b", "a", "a"]) == ["a", "b", "a (2)", "a (3)"]
