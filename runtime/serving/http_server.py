@@ -6,18 +6,20 @@ import errno
 import socket
 import threading
 from types import TracebackType
-from typing import Callable, List, Optional, Type
+from typing import Callable, Final, List, Optional, Type
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from runtime.errors import InvalidConfig, RuntimeFault
+from runtime.serving.http_protocol import ConnectionLimits, Refused, bounded_protocol
 
 # Room for a burst of clients while the event loop is busy; the kernel caps it at its own limit.
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 15
 START_SECONDS = 10.0
 CUT_OFF_SECONDS = 0.5
+AS_USUAL: Final = ConnectionLimits()
 
 
 class HttpServer:
@@ -26,13 +28,22 @@ class HttpServer:
     Args:
         host: name or address to listen on.
         port: 0 picks a free one.
+        limits: what connections may cost.
+        refused: called with the reason whenever a connection exceeds one of them.
 
     Raises:
         InvalidConfig: the address does not exist here, or the port is taken or privileged.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        limits: ConnectionLimits = AS_USUAL,
+        refused: Refused = lambda _reason: None,
+    ) -> None:
         self._host = host
+        self._protocol = bounded_protocol(limits, refused)
         self._socket = _bound_socket(host, port)
         self._server: Optional[_Server] = None
         self._thread: Optional[threading.Thread] = None
@@ -71,6 +82,7 @@ class HttpServer:
         config = uvicorn.Config(
             app,
             lifespan="off",
+            http=self._protocol,
             ws="none",
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,

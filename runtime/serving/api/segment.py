@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, AsyncIterator, Dict, Mapping, Tuple, TypeVar
+from typing import Any, AsyncIterator, Callable, Dict, Mapping, Tuple, TypeVar
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
@@ -63,9 +63,9 @@ class SegmentEndpoint:
     def __init__(self, services: Services) -> None:
         settings = services.settings
         self._worker = services.worker
-        self._door = Door(
-            DoorLimits(services.slots + settings.queue_capacity), services.worker.overloaded
-        )
+        places = services.slots + settings.queue_capacity
+        waits = settings.place_seconds, settings.refusals_per_second
+        self._door = Door(DoorLimits(places, *waits), services.worker.overloaded)
         self._health = services.health
         self._metrics = services.metrics.inference
         self._engine = services.manifest.name
@@ -84,18 +84,24 @@ class SegmentEndpoint:
         name = query.format_name(Headers(scope=scope).get("accept"))
         self._refuse_unready()
         try:
-            # Before the body is read: a full queue must cost neither memory nor time.
-            async with self._door.place(_client(scope)) as place:
-                async with self._body(scope, receive, place) as data:
-                    work = partial(self._segment, data, arrived, query, name)
-                    deadline = time.monotonic() + self._patience
-                    asked = time.perf_counter()
-                    future = self._worker.submit(partial(work, asked), deadline)
-                    answer = await _unless_gone(asyncio.wrap_future(future), receive)
+            segment = partial(self._segment, arrived, query, name)
+            answer = await self._answer(scope, receive, segment)
         except ClientGone:
             return
         await self._response(answer)(scope, receive, send)
         self._metrics.took(answer.timings)
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, segment: Callable[[float, bytes, Segmenter], Answer]
+    ) -> Answer:
+        """Lets the request in, reads its body, and has the worker segment it."""
+        # The door comes before the body: a full queue must cost neither memory nor time.
+        async with AsyncExitStack() as held:
+            place = await held.enter_async_context(self._door.place(_client(scope)))
+            data = await held.enter_async_context(self._body(scope, receive, place))
+            work = partial(segment, time.perf_counter(), data)
+            future = self._worker.submit(work, time.monotonic() + self._patience)
+            return await _unless_gone(asyncio.wrap_future(future), receive)
 
     @asynccontextmanager
     async def _body(self, scope: Scope, receive: Receive, place: Place) -> AsyncIterator[bytes]:
@@ -116,11 +122,11 @@ class SegmentEndpoint:
 
     def _segment(
         self,
-        data: bytes,
         arrived: float,
         query: SegmentQuery,
         name: str,
         asked: float,
+        data: bytes,
         segmenter: Segmenter,
     ) -> Answer:
         """Everything that is done for one image, on one slot's thread."""
