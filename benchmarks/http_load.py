@@ -43,15 +43,20 @@ class Answers:
 
 
 class Connection:
-    """One keep-alive connection; opens again when the server closed it."""
+    """One keep-alive connection; opens again when the server closed it.
 
-    def __init__(self, host: str, port: int, path: str, body: bytes) -> None:
-        self._address = (host, port)
+    Attributes:
+        retry_after: seconds that the last refusal asked to wait; 0 after any other answer.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self.retry_after = 0.0
         head = (
-            f"POST {path} HTTP/1.1\r\nHost: {host}\r\nAccept: image/png\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
+            f"POST {target.path} HTTP/1.1\r\nHost: {target.host}\r\nAccept: image/png\r\n"
+            f"Content-Length: {len(target.body)}\r\n\r\n"
         )
-        self._request = head.encode() + body
+        self._request = head.encode() + target.body
         self._socket: Optional[socket.socket] = None
         self._buffer = bytearray(CHUNK)
 
@@ -69,7 +74,8 @@ class Connection:
     def ask(self) -> int:
         """Sends the request and reads the whole answer; returns its status."""
         if self._socket is None:
-            self._socket = socket.create_connection(self._address, PATIENCE)
+            there, here = (self._target.host, self._target.port), (self._target.source, 0)
+            self._socket = socket.create_connection(there, PATIENCE, here)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             self._socket.sendall(self._request)
@@ -85,6 +91,7 @@ class Connection:
         head, _, rest = received.partition(b"\r\n\r\n")
         lines = head.lower().split(b"\r\n")
         fields = dict(line.split(b": ", 1) for line in lines[1:])
+        self.retry_after = float(fields.get(b"retry-after", 0))
         missing = int(fields.get(b"content-length", b"0")) - len(rest)
         while missing > 0:
             missing -= len(self._more(connection))
@@ -106,16 +113,17 @@ class Connection:
 
 @dataclass(frozen=True)
 class Target:
-    """Where requests go and what they carry."""
+    """Where requests go, what they carry, and the address that they come from."""
 
     host: str
     port: int
     path: str
     body: bytes
+    source: str = ""
 
     def connect(self) -> Connection:
         """A new connection to it."""
-        return Connection(self.host, self.port, self.path, self.body)
+        return Connection(self)
 
 
 def closed_loop(target: Target, connections: int, seconds: float) -> Answers:

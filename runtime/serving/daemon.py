@@ -33,6 +33,7 @@ from runtime.serving.api.app import create_app
 from runtime.serving.api.middleware import note_request_id
 from runtime.serving.api.services import Services
 from runtime.serving.health import Health
+from runtime.serving.http_protocol import ConnectionLimits
 from runtime.serving.http_server import HttpServer
 from runtime.serving.keyring import TokenFile
 from runtime.serving.metrics.jetson import JetsonCollector
@@ -100,7 +101,13 @@ class Daemon:
         certificate = None
         if settings.tls_certificate is not None:
             certificate = Certificate(settings.tls_certificate, settings.tls_key)
-        server = HttpServer(settings.host, settings.port, certificate)
+        server = HttpServer(
+            settings.host,
+            settings.port,
+            certificate,
+            ConnectionLimits(settings.connections, settings.client_connections),
+            self._metrics.http.connection_refused,
+        )
         return self._resources.enter_context(server)
 
     def load(self, access: AccessControl) -> Services:

@@ -83,7 +83,7 @@ class Health:
         try:
             agreement = self._agreement(self._canary)
         except Overloaded:
-            # A full queue is no illness; the next check comes soon.
+            # The canary has a place of its own; only a worker that is closing refuses it.
             return self._problem
         except Exception as error:  # noqa: BLE001 - whatever it is, the masks cannot be trusted
             self._judge(_could_not(error))

@@ -6,14 +6,14 @@ import errno
 import socket
 import threading
 from types import TracebackType
-from typing import Callable, List, Optional, Type
+from typing import Callable, Final, List, Optional, Type
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from runtime.errors import InvalidConfig, RuntimeFault
 from runtime.serving.host_names import is_loopback
-from runtime.serving.http_connection import HttpConnection
+from runtime.serving.http_protocol import ConnectionLimits, Refused, bounded_protocol
 from runtime.serving.tls import Certificate
 
 # Room for a burst of clients while the event loop is busy; the kernel caps it at its own limit.
@@ -21,6 +21,7 @@ BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 15
 START_SECONDS = 10.0
 CUT_OFF_SECONDS = 0.5
+AS_USUAL: Final = ConnectionLimits()
 
 
 class HttpServer:
@@ -30,14 +31,24 @@ class HttpServer:
         host: name or address to listen on.
         port: 0 picks a free one.
         certificate: makes it HTTPS.
+        limits: what connections may cost.
+        refused: called with the reason whenever a connection exceeds one of them.
 
     Raises:
         InvalidConfig: the address does not exist here, or the port is taken or privileged.
     """
 
-    def __init__(self, host: str, port: int, certificate: Optional[Certificate] = None) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        certificate: Optional[Certificate] = None,
+        limits: ConnectionLimits = AS_USUAL,
+        refused: Refused = lambda _reason: None,
+    ) -> None:
         self._host = host
         self._certificate = certificate
+        self._protocol = bounded_protocol(limits, refused)
         self._socket = _bound_socket(host, port)
         self._server: Optional[_Server] = None
         self._thread: Optional[threading.Thread] = None
@@ -82,7 +93,7 @@ class HttpServer:
         config = uvicorn.Config(
             app,
             lifespan="off",
-            http=HttpConnection,
+            http=self._protocol,
             ws="none",
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,

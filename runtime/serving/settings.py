@@ -84,6 +84,16 @@ class ServeSettings(AccessSettings):
     request_seconds: float = Field(
         default=5.0, gt=0, le=600, description="a request that waits longer is dropped unserved"
     )
+    connections: int = Field(default=1024, ge=1, description="open connections of all clients")
+    client_connections: int = Field(
+        default=512, ge=1, description="open connections of one address"
+    )
+    place_seconds: float = Field(
+        default=1.0, ge=0, le=60, description="how long a request waits for a place before a 503"
+    )
+    refusals_per_second: float = Field(
+        default=100.0, gt=0, description="further refusals wait, so that they cost no processor"
+    )
     upload_seconds: float = Field(
         default=30.0, gt=0, le=600, description="an upload that takes longer is refused"
     )

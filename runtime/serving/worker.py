@@ -85,15 +85,11 @@ class Worker:
         """Requests that wait for a slot."""
         return len(self._requests)
 
-    def refuse_if_full(self) -> None:
-        """Raises what `submit` would raise now; lets a caller refuse before it reads an upload.
-
-        Raises:
-            Overloaded: the queue is full or the worker is closing.
-            EngineFailed: the engine failed earlier.
-        """
+    def overloaded(self) -> Overloaded:
+        """What to tell a request that found no place: when those who wait now will be through."""
         with self._changed:
-            self._refuse_if_full("http")
+            self._metrics.ended("http", "rejected")
+            return self._requests.overloaded()
 
     def submit(
         self, work: Work[T], deadline: Optional[float] = None, source: RequestKind = "http"
@@ -164,8 +160,10 @@ class Worker:
         if self._closing:
             self._metrics.ended(source, "rejected")
             raise Overloaded("the daemon is shutting down", "Send the request to another", 1.0)
-        # An idle slot's thread takes its request as soon as it wakes, so that needs no place.
-        if len(self._requests) < self._requests.capacity + self._idle:
+        # The canary has a place of its own: health must not go blind when it is busy.
+        running = sum(job.source != "stream" for job in self._begun)
+        taken = len(self._requests) + running
+        if source == "canary" or taken < self._requests.capacity + len(self._threads):
             return
         if self._forget_cancelled():
             return

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Callable, Iterator
 
@@ -9,11 +10,13 @@ import numpy as np
 import pytest
 
 import runtime.serving.health
+from runtime.errors import Overloaded
 from runtime.serving.health import Health
 from runtime.serving.metrics.registry import Metrics
 from runtime.serving.worker import Worker
 from tests.engines import Gate, broken, segmenters
 from tests.inference.canaries import canary, right_labels
+from tests.waiting import wait_until
 
 NEVER = 3600.0
 
@@ -52,16 +55,20 @@ def test_an_engine_that_recovers_is_trusted_again() -> None:
         assert health.check() is None
 
 
-def test_a_full_queue_is_no_illness() -> None:
+def test_the_canary_has_a_place_where_requests_have_none() -> None:
     gate = Gate()
     metrics = Metrics()
-    with Worker(segmenters(1), 0, metrics) as worker:
+    with Worker(segmenters(1), 0, metrics) as worker, ThreadPoolExecutor(1) as pool:
         health = Health(worker, canary(right_labels()), NEVER, metrics)
-        assert health.check() is None
         worker.submit(lambda _: gate())
         gate.wait_for(1)
-        assert health.check() is None
+        with pytest.raises(Overloaded):
+            worker.submit(lambda _: gate())
+        checked = pool.submit(health.check)
+        wait_until(lambda: worker.waiting == 1)
         gate.open()
+        assert checked.result() is None
+        assert health.reason is None
 
 
 def test_an_engine_that_hangs_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ def test_a_failed_engine_is_told_to_everybody_once_and_for_good(counted: Counted
         with pytest.raises(EngineFailed):
             worker.submit(quick)
         with pytest.raises(EngineFailed):
-            worker.refuse_if_full()
+            worker.submit(lambda _segmenter: None)
         assert worker.failure is not None
     assert [fault.problem for fault in told] == ["the device fell off the bus"]
 
@@ -75,7 +75,7 @@ def test_closing_finishes_what_was_accepted_and_accepts_no_more(counted: Counted
 
 def refuses(worker: Worker) -> bool:
     try:
-        worker.refuse_if_full()
+        worker.submit(lambda _segmenter: None)
     except Overloaded as refusal:
         return "shutting down" in refusal.problem
     return False

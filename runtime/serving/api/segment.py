@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Dict, Mapping, Tuple, TypeVar
+from typing import Any, AsyncIterator, Callable, Dict, Mapping, Tuple, TypeVar
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
@@ -23,6 +24,7 @@ from runtime.image.codec import ImageLimits, decode_image
 from runtime.image.frame import Frame
 from runtime.image.mask_formats import FORMATS
 from runtime.inference.segmenter import Segmenter
+from runtime.serving.api.door import Door, DoorLimits, Place
 from runtime.serving.api.errors import error_responses
 from runtime.serving.api.query import SegmentQuery, parameters
 from runtime.serving.api.services import Services
@@ -30,6 +32,8 @@ from runtime.serving.api.uploads import ClientGone, UploadLimits, Uploads
 
 PATH = "/segment"
 UNREADY_SECONDS = 5.0
+# A body that takes longer to arrive does not keep a place at the engine meanwhile.
+PROMPT_SECONDS = 0.1
 
 T = TypeVar("T")
 
@@ -59,6 +63,9 @@ class SegmentEndpoint:
     def __init__(self, services: Services) -> None:
         settings = services.settings
         self._worker = services.worker
+        places = services.slots + settings.queue_capacity
+        waits = settings.place_seconds, settings.refusals_per_second
+        self._door = Door(DoorLimits(places, *waits), services.worker.overloaded)
         self._health = services.health
         self._metrics = services.metrics.inference
         self._engine = services.manifest.name
@@ -76,19 +83,37 @@ class SegmentEndpoint:
         query = _query(scope)
         name = query.format_name(Headers(scope=scope).get("accept"))
         self._refuse_unready()
-        # Before the body is read: a full queue must cost neither memory nor time.
-        self._worker.refuse_if_full()
         try:
-            async with self._uploads.body(scope, receive) as data:
-                work = partial(self._segment, data, arrived, query, name)
-                deadline = time.monotonic() + self._patience
-                asked = time.perf_counter()
-                future = self._worker.submit(partial(work, asked), deadline)
-                answer = await _unless_gone(asyncio.wrap_future(future), receive)
+            segment = partial(self._segment, arrived, query, name)
+            answer = await self._answer(scope, receive, segment)
         except ClientGone:
             return
         await self._response(answer)(scope, receive, send)
         self._metrics.took(answer.timings)
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, segment: Callable[[float, bytes, Segmenter], Answer]
+    ) -> Answer:
+        """Lets the request in, reads its body, and has the worker segment it."""
+        # The door comes before the body: a full queue must cost neither memory nor time.
+        async with AsyncExitStack() as held:
+            place = await held.enter_async_context(self._door.place(_client(scope)))
+            data = await held.enter_async_context(self._body(scope, receive, place))
+            work = partial(segment, time.perf_counter(), data)
+            future = self._worker.submit(work, time.monotonic() + self._patience)
+            return await _unless_gone(asyncio.wrap_future(future), receive)
+
+    @asynccontextmanager
+    async def _body(self, scope: Scope, receive: Receive, place: Place) -> AsyncIterator[bytes]:
+        """The body; others get the place of a request whose body is slow to arrive."""
+        slow = asyncio.get_running_loop().call_later(PROMPT_SECONDS, place.give_back)
+        try:
+            async with self._uploads.body(scope, receive) as data:
+                slow.cancel()
+                await place.take()
+                yield data
+        finally:
+            slow.cancel()
 
     def _refuse_unready(self) -> None:
         reason = self._health.reason
@@ -97,11 +122,11 @@ class SegmentEndpoint:
 
     def _segment(
         self,
-        data: bytes,
         arrived: float,
         query: SegmentQuery,
         name: str,
         asked: float,
+        data: bytes,
         segmenter: Segmenter,
     ) -> Answer:
         """Everything that is done for one image, on one slot's thread."""
@@ -134,6 +159,12 @@ class SegmentEndpoint:
             "Vary": "Accept",
         }
         return Response(answer.body, headers=headers, media_type=answer.media_type)
+
+
+def _client(scope: Scope) -> str:
+    """Whose request it is, in the matter of turns: that of the address it came from."""
+    client = scope.get("client")
+    return "" if client is None else str(client[0])
 
 
 def _query(scope: Scope) -> SegmentQuery:

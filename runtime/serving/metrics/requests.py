@@ -8,6 +8,11 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from runtime.serving.metrics.durations import SECONDS
 
+REFUSAL_REASONS = (
+    *("connections", "client_connections", "head_bytes", "head_seconds"),
+    *("pipelined", "unread_answer"),
+)
+
 
 class HttpMetrics:
     """Requests by route; a route is a pattern of the application, never an address from outside."""
@@ -26,6 +31,18 @@ class HttpMetrics:
             buckets=SECONDS,
             registry=registry,
         )
+        self._refused = Counter(
+            "swiftnet_http_connections_refused",
+            "Connections that were closed for what they cost.",
+            ["reason"],
+            registry=registry,
+        )
+        for reason in REFUSAL_REASONS:
+            self._refused.labels(reason)
+
+    def connection_refused(self, reason: str) -> None:
+        """Counts a connection that was closed for what it cost; see REFUSAL_REASONS."""
+        self._refused.labels(reason).inc()
 
     def expect(self, route: str, method: str, codes: Tuple[str, ...]) -> None:
         """Starts the counters of a route at 0."""

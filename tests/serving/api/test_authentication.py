@@ -56,6 +56,7 @@ def test_the_scheme_s_case_does_not_matter(running: Served, scheme: str) -> None
 @pytest.mark.parametrize(
     "header",
     ["", "Bearer", "Bearer a b", f"Basic {TOKENS['view']}", TOKENS["view"], "Bearer \xff\xfe"],
+    ids=["nothing", "no token", "two tokens", "basic", "no scheme", "no text"],
 )
 def test_what_shows_no_token_does_not_let_in(running: Served, header: str) -> None:
     headers = {b"Authorization": header.encode("latin-1")}

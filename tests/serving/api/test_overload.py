@@ -23,7 +23,7 @@ def test_beyond_its_capacity_the_daemon_refuses_at_once_and_serves_the_rest(
     slots: int, queue: int, beyond: int
 ) -> None:
     gate = Gate()
-    parts = Parts(slots=slots, before_run=gate, settings={"queue": queue})
+    parts = Parts(slots=slots, before_run=gate, settings={"queue": queue, "place_seconds": 0.0})
     capacity = slots + queue
     with served(parts) as running, ThreadPoolExecutor(capacity) as pool:
         accepted = [pool.submit(post, running) for _ in range(capacity)]
@@ -46,9 +46,9 @@ def post(running: Served) -> httpx.Response:
 
 def test_a_full_queue_refuses_before_the_body_is_sent() -> None:
     gate = Gate()
-    with served(Parts(before_run=gate, settings={"queue": 0})) as running, ThreadPoolExecutor(
-        1
-    ) as pool:
+    with served(
+        Parts(before_run=gate, settings={"queue": 0, "place_seconds": 0.0})
+    ) as running, ThreadPoolExecutor(1) as pool:
         accepted = pool.submit(post, running)
         gate.wait_for(1)
         with raw_connection(running) as connection:
