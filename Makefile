@@ -120,7 +120,8 @@ CUDA_HEADERS := nvidia-cuda-runtime-cu11==11.8.89 nvidia-cuda-profiler-api-cu11=
 
 .venv-pycuda/.ready: | .venv-pycuda/bin/pip
 	.venv-pycuda/bin/pip install -q setuptools wheel mako $(CUDA_HEADERS) pytest numpy \
-	    'pydantic>=2.10' typing-extensions prometheus-client 'opencv-python-headless>=4.12,<5'
+	    'pydantic>=2.10' typing-extensions prometheus-client rich \
+	    'opencv-python-headless>=4.12,<5' 'simplejpeg>=1.7.3'
 	rm -rf .venv-pycuda/build && mkdir -p .venv-pycuda/build/pycuda
 	.venv-pycuda/bin/pip download -q --no-deps --no-binary pycuda --no-build-isolation \
 	    -d .venv-pycuda/build '$(PYCUDA)'
