@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from functools import lru_cache
@@ -28,6 +29,7 @@ from tests.house_rules import (
 )
 
 ROOT = Path(__file__).resolve().parent.parent
+FACE_NAMES = {"__all__", "__version__"}
 HEAVY = ("torch", "onnx", "tensorrt", "pycuda", "cv2", "openvino", "fastapi", "matplotlib")
 
 
@@ -48,6 +50,30 @@ def complaints(rule: Rule, folder: str) -> List[str]:
 @pytest.mark.parametrize("rule", HOUSE_RULES, ids=lambda rule: rule.__name__)
 def test_every_source_file(rule: Rule) -> None:
     assert complaints(rule, "runtime") == []
+
+
+def is_a_name(step: ast.stmt) -> bool:
+    """Whether a statement only says or hands on names: a docstring, an import, `__all__`."""
+    if isinstance(step, ast.Assign):
+        return all(isinstance(to, ast.Name) and to.id in FACE_NAMES for to in step.targets)
+    return isinstance(step, (ast.Import, ast.ImportFrom, ast.Expr))
+
+
+def test_the_face_of_a_package_only_hands_names_on() -> None:
+    faces = [path for path in modules("runtime") if path.name == "__init__.py"]
+    substance = [
+        f"{path}: line {step.lineno}"
+        for path in faces
+        for step in ast.parse((ROOT / path).read_text(encoding="utf-8")).body
+        if not is_a_name(step)
+    ]
+    assert len(faces) > 20
+    assert substance == []
+
+
+def test_the_listing_of_the_package_is_short() -> None:
+    entries = {path.parts[1] for path in modules("runtime")}
+    assert len(entries) <= 20
 
 
 @pytest.mark.parametrize("rule", TEST_RULES, ids=lambda rule: rule.__name__)
