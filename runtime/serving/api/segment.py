@@ -66,6 +66,7 @@ class SegmentEndpoint:
         places = services.slots + settings.queue_capacity
         waits = settings.place_seconds, settings.refusals_per_second
         self._door = Door(DoorLimits(places, *waits), services.worker.overloaded)
+        services.metrics.inference.watch_door(lambda: self._door.waiting)
         self._health = services.health
         self._metrics = services.metrics.inference
         self._engine = services.manifest.name

@@ -41,6 +41,9 @@ class InferenceMetrics:
         self._capacity = Gauge(
             "swiftnet_queue_capacity", "Requests that may wait for the engine.", registry=registry
         )
+        self._door = Gauge(
+            "swiftnet_door_depth", "Requests that wait for a place in the queue.", registry=registry
+        )
         self._work = {(s, r): work.labels(s, r) for s in SOURCES for r in RESULTS}
         self._stages = {stage: duration.labels(stage) for stage in STAGES}
 
@@ -57,6 +60,10 @@ class InferenceMetrics:
         """Reads the queue whenever it is scraped."""
         self._depth.set_function(depth)
         self._capacity.set(capacity)
+
+    def watch_door(self, depth: Callable[[], int]) -> None:
+        """Reads whenever it is scraped how many requests wait before the queue."""
+        self._door.set_function(depth)
 
 
 class EngineMetrics:

@@ -40,6 +40,29 @@ def test_beyond_its_capacity_the_daemon_refuses_at_once_and_serves_the_rest(
         assert running.work("ok") == capacity + 1
 
 
+def test_a_request_that_finds_no_place_waits_for_one_and_is_counted() -> None:
+    gate = Gate()
+    parts = Parts(before_run=gate, settings={"queue": 0, "place_seconds": 20.0})
+    with served(parts) as running, ThreadPoolExecutor(2) as pool:
+        accepted = pool.submit(post, running)
+        gate.wait_for(1)
+        waiting = pool.submit(post, running)
+        wait_until(lambda: running.value("door_depth") == 1)
+        gate.open()
+        assert [answer.result().status_code for answer in (accepted, waiting)] == [200, 200]
+        assert running.value("door_depth") == 0
+
+
+def test_a_body_that_is_slow_to_arrive_holds_no_place_meanwhile() -> None:
+    parts = Parts(settings={"queue": 0, "place_seconds": 20.0})
+    with served(parts) as running, raw_connection(running) as slow:
+        body = image()
+        slow.sendall(upload_head(len(body)) + body[:10])
+        assert [post(running).status_code for _ in range(3)] == [200] * 3
+        slow.sendall(body[10:])
+        assert slow.recv(100).startswith(b"HTTP/1.1 200 ")
+
+
 def post(running: Served) -> httpx.Response:
     return running.client.post("/segment", content=image())
 
