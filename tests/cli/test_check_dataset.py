@@ -12,6 +12,7 @@ from tests.builder.scenes import write_dataset
 def test_what_a_dataset_holds_is_shown_and_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    pytest.importorskip("matplotlib")
     folder = write_dataset(tmp_path / "scenes")
     (folder / "train/images/.DS_Store").touch()
 

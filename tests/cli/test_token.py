@@ -66,6 +66,7 @@ def test_a_token_in_the_settings_is_replaced_while_the_daemon_runs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("openvino")
+    pytest.importorskip("onnx")
     config = tmp_path / "daemon.toml"
 
     def write_token() -> str:

@@ -14,7 +14,7 @@ def test_the_path_opens_the_file_and_begins_with_a_slash(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     path = Path(f"{stem}.mp4")
-    path.write_text(stem, encoding="utf-8", errors="surrogateescape", newline="")
+    path.write_bytes(stem.encode("utf-8", "surrogateescape"))
     with path_for_libraries(path) as name:
         assert name.startswith("/")
         assert name.encode("utf-8")

@@ -98,7 +98,6 @@ def test_http_1_0_gets_no_chunks() -> None:
         connection.sendall(post(b"hello", "1.0"))
         head, _, body = read_to_the_end(connection).partition(b"\r\n\r\n")
     assert b"transfer-encoding" not in head
-    assert b"connection: close" in head
     assert body == b"hello"
 
 

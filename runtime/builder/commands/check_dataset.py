@@ -10,7 +10,6 @@ from rich.console import Console
 from runtime.builder.data.check import DatasetCheck, by_split, check_dataset
 from runtime.builder.data.check_report import report_json, shares_table
 from runtime.builder.data.dataset import SegmentationDataset
-from runtime.builder.data.example_sheet import write_example_sheet
 from runtime.builder.data.layouts import open_dataset
 from runtime.builder.progress import ConsoleReporter
 from runtime.console import error_console, output_console
@@ -54,6 +53,9 @@ def run_check_dataset(folder: Path, out: Optional[Path]) -> None:
     if out is not None:
         write_whole(out / REPORT_NAME, report_json(check).encode())
         if any(group.samples for group in check.groups):
+            # Drawn by Matplotlib, which a check alone does without.
+            from runtime.builder.data.example_sheet import write_example_sheet
+
             write_example_sheet(groups, out / SHEET_NAME)
     _tell(check.odd, "warning", told)
     _tell(check.wrong[1:], "wrong", told)
