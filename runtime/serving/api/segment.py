@@ -1,7 +1,7 @@
 """POST /segment: an image in, its mask out.
 
 A bare ASGI application rather than a framework route, because this is the path that is taken
-hundreds of times a second when the daemon is overloaded and must still refuse at once.
+hundreds of times a second when the daemon is overloaded, where every request must cost little.
 """
 
 from __future__ import annotations
