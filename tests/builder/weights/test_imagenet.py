@@ -29,7 +29,7 @@ TIMM_BLOCKS = (1, 2, 3, 4, 3, 3, 1)
 
 def pretrained_resnet18() -> Optional[Path]:
     """The real weights, where they lie beside the checkout."""
-    places = (up / "shared/data/imagenet/resnet18.pth" for up in (ROOT, *ROOT.parents[:2]))
+    places = (up / "shared/data/imagenet/resnet18.pth" for up in (ROOT, *list(ROOT.parents)[:2]))
     return next((path for path in places if path.is_file()), None)
 
 

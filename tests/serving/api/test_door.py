@@ -97,8 +97,9 @@ def test_refusals_are_spaced() -> None:
             waits = (at.admitted("b") for _ in range(6))
             told = await asyncio.gather(*waits, return_exceptions=True)
         assert [type(fault) for fault in told] == [Overloaded] * 6
-        # Five pauses of a hundredth of a second lie between six refusals, however busy the machine.
-        assert clock() - started >= 0.05
+        # Five pauses of a hundredth of a second lie between six refusals, however busy the machine;
+        # a loop's timers may fire early by its clock's resolution, a millisecond at most.
+        assert clock() - started > 0.049
 
     run(story())
 
