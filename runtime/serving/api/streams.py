@@ -33,14 +33,11 @@ class StreamList(BaseModel):
 
 def add_stream_routes(app: FastAPI, services: Services) -> None:
     """Everything below /streams."""
-    streams = services.streams
+    _add_status_routes(app, services.streams)
+    _add_image_routes(app, services.streams)
 
-    def newest(stream: str) -> StreamResult:
-        result = _known(streams, stream).broadcast.newest()
-        if result is None:
-            raise NotFound(f"stream {stream!r} has no frame yet", "Ask again when it runs")
-        return result
 
+def _add_status_routes(app: FastAPI, streams: Mapping[str, LiveStream]) -> None:
     @app.get("/streams", summary="All streams and how they are")
     async def list_streams() -> StreamList:
         return StreamList(streams=[stream.status() for stream in streams.values()])
@@ -49,6 +46,8 @@ def add_stream_routes(app: FastAPI, services: Services) -> None:
     async def one_stream(stream: StreamId) -> StreamStatus:
         return _known(streams, stream).status()
 
+
+def _add_image_routes(app: FastAPI, streams: Mapping[str, LiveStream]) -> None:
     @app.get(
         "/streams/{stream}/mjpeg",
         summary="Live overlay images",
@@ -70,7 +69,7 @@ def add_stream_routes(app: FastAPI, services: Services) -> None:
         response_class=Response,
     )
     async def overlay(request: Request, stream: StreamId, query: AskedOverlay) -> Response:
-        result = newest(stream)
+        result = _newest(streams, stream)
         headers = _about(result, "overlay")
         if client_has(request.headers, headers["ETag"]):
             return Response(status_code=304, headers=headers)
@@ -86,7 +85,7 @@ def add_stream_routes(app: FastAPI, services: Services) -> None:
     async def mask(
         request: Request, stream: StreamId, query: Annotated[MaskQuery, Query()]
     ) -> Response:
-        result = newest(stream)
+        result = _newest(streams, stream)
         name = query.format_name(request.headers.get("accept"))
         encoder, headers = FORMATS[name], _about(result, name)
         if client_has(request.headers, headers["ETag"]):
@@ -127,6 +126,13 @@ def _part(result: StreamResult, image: bytes) -> bytes:
         f"X-Frame-Timestamp: {result.frame.captured_at:.6f}\r\n\r\n"
     )
     return head.encode() + image + f"\r\n--{BOUNDARY}\r\n".encode()
+
+
+def _newest(streams: Mapping[str, LiveStream], stream: str) -> StreamResult:
+    result = _known(streams, stream).broadcast.newest()
+    if result is None:
+        raise NotFound(f"stream {stream!r} has no frame yet", "Ask again when it runs")
+    return result
 
 
 def _known(streams: Mapping[str, LiveStream], stream: str) -> LiveStream:
