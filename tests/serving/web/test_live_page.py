@@ -12,9 +12,8 @@ import pytest
 
 pytest.importorskip("playwright")
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.conftest import chromium
 from tests.engines import HEIGHT, WIDTH
 from tests.serving.daemons import daemon, engine_folder, known_labels, painted
 
@@ -22,15 +21,6 @@ pytestmark = pytest.mark.browser
 
 STREAM = {"id": "gate", "uri": f"synthetic:{WIDTH}x{HEIGHT}@10"}
 # Chromium is told to leave the network alone; what the page itself asks for is watched below.
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 IMAGE_CHANGES = """() => {
     const image = document.getElementById('stream');
     const canvas = document.createElement('canvas');
@@ -41,14 +31,6 @@ IMAGE_CHANGES = """() => {
     const before = window.before; window.before = now;
     return before !== undefined && before !== now;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

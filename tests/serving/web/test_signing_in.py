@@ -12,22 +12,13 @@ import pytest
 
 pytest.importorskip("playwright")
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.conftest import chromium
 from tests.engines import WIDTH
 from tests.serving.daemons import daemon, engine_folder, known_labels, painted
-from tests.serving.web.test_live_page import ARGUMENTS, STREAM, wait_until
+from tests.serving.web.test_live_page import STREAM, wait_until
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
